@@ -1,0 +1,84 @@
+"""Train, validate, test, export or measure the size of a model described by a yaml config."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from paddlevideo.config import Config, load_config
+from paddlevideo.tasks.evaluation import test
+from paddlevideo.tasks.exporter import export_weights
+from paddlevideo.tasks.summary import summarize
+from paddlevideo.tasks.trainer import Trainer
+from paddlevideo.utils.command import run_command
+from paddlevideo.utils.device import use_device
+from paddlevideo.utils.files import output_folder
+from paddlevideo.utils.logging import start_logging
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-c", "--config", type=Path, help="yaml file; default: config.yaml beside the weights")
+    parser.add_argument(
+        "-o", "--override", action="append", default=[], metavar="KEY=VALUE",
+        help="change a setting, such as -o MODEL.input.size=160; may be repeated",
+    )  # fmt: skip
+    job = parser.add_mutually_exclusive_group()
+    job.add_argument("--test", action="store_true", help="measure weights on the test set")
+    job.add_argument("--export", action="store_true", help="write a Paddle Inference model to output_dir/inference")
+    job.add_argument("--summary", action="store_true", help="print parameters and multiply-adds of each part")
+    parser.add_argument("-w", "--weights", type=Path, help="trained weights (.pdparams) to test, export or start from")
+    parser.add_argument(
+        "--validate", action=argparse.BooleanOptionalAction, default=True, help="measure while training (default: yes)"
+    )
+    parser.add_argument("--resume", action="store_true", help="continue from output_dir/last.*")
+    parser.add_argument("--seed", type=int, help="start of all random numbers")
+    parser.add_argument("--amp", action="store_true", help="train in mixed precision (level O1)")
+    parser.add_argument("--amp_level", choices=("O0", "O1", "O2"), help="mixed precision level")
+    parser.add_argument("--max_iters", type=int, help="stop training after this many batches")
+    parser.add_argument("--device", help="cpu, gpu or gpu:N; default: the GPU if there is one")
+    return parser.parse_args(arguments)
+
+
+def resolve(args: argparse.Namespace) -> Config:
+    """The config of the command line: file, overrides, flags."""
+    path = args.config or (args.weights.parent / "config.yaml" if args.weights else None)
+    if path is None:
+        raise ValueError("give a config with -c, or weights with -w that have a config.yaml beside them")
+    config = load_config(path, args.override)
+    amp_level = args.amp_level or ("O1" if args.amp else None)
+    flags = {"seed": args.seed, "amp_level": amp_level, "max_iters": args.max_iters}
+    return dataclasses.replace(config, **{key: value for key, value in flags.items() if value is not None})
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
+    config = resolve(args)
+    use_device(args.device)
+    if (args.test or args.export) and args.weights is None:
+        raise ValueError("--test and --export need trained weights: -w output/best.pdparams")
+    if args.summary:
+        start_logging()
+        summarize(config)
+    elif args.export:
+        start_logging()
+        export_weights(config, args.weights, Path(config.output_dir) / "inference")
+    elif args.test:
+        start_logging(output_folder(config.output_dir) / "test.log")
+        test(config, args.weights)
+    else:
+        start_logging(output_folder(config.output_dir) / "train.log")
+        Trainer(config, args.weights, validate=args.validate, resume=args.resume).fit()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    return run_command(lambda: run(parse(arguments)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

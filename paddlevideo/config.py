@@ -1,0 +1,217 @@
+"""A run's yaml file: loaded safely, merged with one parent, overridden, checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from paddlevideo.registry import suggestion
+from paddlevideo.types import Node
+
+Tree = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sections in capitals describe parts by `name` and arguments; the rest are the run's own numbers.
+
+    Below a section nodes are checked by the constructors they build.
+    """
+
+    MODEL: Node
+    classes: Sequence[str] = ()  # names, or in the file the path of a text file with one name a line
+    DATASET: Node = field(default_factory=dict)  # train, test
+    PIPELINE: Node = field(default_factory=dict)  # train, test: sample, transform
+    OPTIMIZER: Node = field(default_factory=dict)
+    METRIC: Sequence[Node] = ()  # the first one's primary number decides what is best
+    INFERENCE: Node = field(default_factory=dict)
+    epochs: int = 1
+    batch_size: int = 1
+    accumulation: int = 1  # batches summed up before the weights move
+    accumulation_reduction: Literal["sum", "mean"] = "mean"
+    num_workers: int = 2
+    seed: int = 0
+    amp_level: Literal["O0", "O1", "O2"] = "O0"
+    max_iters: int | None = None
+    val_interval: int = 1  # epochs
+    log_interval: int = 10  # batches
+    output_dir: str = "output"
+
+    def to_dict(self) -> Tree:
+        """Plain containers, as written to `config.yaml`."""
+        return typing.cast(Tree, _plain(dataclasses.asdict(self)))
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe yaml that refuses a key given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, (list, dict)) or key in seen:
+                problem = f"key {key!r} stands here twice" if not isinstance(key, (list, dict)) else "key is not a word"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a config file.
+
+    Args:
+        path: a yaml file; `_base_: other.yaml` names a parent beside it, which must not have one itself.
+        overrides: `KEY.KEY=VALUE` with yaml values; the key must exist.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not yaml, a key twice, a parent with a parent, a malformed override.
+        KeyError: unknown section, scalar or override.
+        TypeError: a value of the wrong type.
+    """
+    path = Path(path)
+    tree = _read(path)
+    base = tree.pop("_base_", None)
+    if base is not None:
+        parent = _read(path.parent / str(base))
+        if "_base_" in parent:
+            raise ValueError(f"{path}: its parent {base} has a parent itself; only one level is allowed")
+        tree = _merge(parent, tree)
+    for override in overrides:
+        _override(tree, override)
+    return _check(tree, path)
+
+
+def save_config(config: Config, path: Path) -> None:
+    """Write the resolved config, readable by `load_config`."""
+    path.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a yaml file, safely.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a yaml file; the message says where.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path}: not a yaml file: {error}") from error
+
+
+def _read(path: Path) -> Tree:
+    tree = read_yaml(path)
+    if not isinstance(tree, dict):
+        raise ValueError(f"{path}: expected sections such as MODEL and DATASET, got {type(tree).__name__}")
+    return tree
+
+
+def _merge(parent: Tree, child: Tree) -> Tree:
+    """Mappings merge, lists and scalars replace, null removes."""
+    merged = dict(parent)
+    for key, value in child.items():
+        if value is None and key in parent and isinstance(parent[key], dict):
+            merged[key] = None
+        elif isinstance(value, dict) and isinstance(parent.get(key), dict):
+            merged[key] = _merge(parent[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _override(tree: Tree, text: str) -> None:
+    dotted, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"-o {text}: expected KEY=VALUE, such as -o MODEL.input.num_frames=8")
+    try:
+        parsed = yaml.load(value, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(f"-o {text}: the value is not yaml: {error}") from error
+    *parents, last = dotted.split(".")
+    node: Any = tree
+    for key in parents:
+        node = _step(node, key, text)
+    if isinstance(node, dict) and node is tree and last in _fields() and last not in node:
+        node[last] = parsed  # a scalar that the file leaves at its default
+        return
+    _step(node, last, text)
+    node[int(last) if isinstance(node, list) else last] = parsed
+
+
+def _step(node: Any, key: str, text: str) -> Any:
+    """The child `key` of a mapping or, by number, of a list."""
+    if isinstance(node, list) and key.isdigit() and int(key) < len(node):
+        return node[int(key)]
+    if not isinstance(node, dict) or key not in node:
+        known = node if isinstance(node, dict) else map(str, range(len(node))) if isinstance(node, list) else ()
+        raise KeyError(f"-o {text}: no key {key!r} in the config{suggestion(key, map(str, known))}")
+    return node[key]
+
+
+def _fields() -> dict[str, dataclasses.Field[Any]]:
+    return {item.name: item for item in dataclasses.fields(Config)}
+
+
+def _check(tree: Tree, path: Path) -> Config:
+    hints = typing.get_type_hints(Config)
+    for key, value in tree.items():
+        if key not in hints:
+            raise KeyError(f"{path}: no section or setting called {key!r}{suggestion(str(key), hints)}")
+        expected = _expectation(key, hints[key], value)
+        if expected:
+            raise TypeError(f"{path}: {key} should be {expected}, got {value!r}")
+    if "MODEL" not in tree:
+        raise KeyError(f"{path}: section MODEL is missing")
+    for key in ("epochs", "batch_size", "accumulation", "val_interval", "log_interval"):
+        if tree.get(key, 1) < 1:
+            raise ValueError(f"{path}: {key} should be at least 1, got {tree[key]}")
+    return Config(**{**tree, "classes": _read_classes(tree.get("classes"), path)})
+
+
+def _expectation(key: str, hint: Any, value: Any) -> str | None:
+    """What a value should have been, or None when it is fine."""
+    if key == "classes":
+        fits = isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value))
+        return None if fits else "a list of names or the path of a file with one name a line"
+    if hint == Node:
+        return None if isinstance(value, Mapping) else "a mapping"
+    if hint == Sequence[Node]:
+        fits = isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
+        return None if fits else "a list of mappings"
+    if typing.get_origin(hint) is Literal:
+        return None if value in typing.get_args(hint) else f"one of {', '.join(typing.get_args(hint))}"
+    allowed = tuple(part for part in (typing.get_args(hint) or (hint,)))
+    fits = isinstance(value, allowed) and not isinstance(value, bool)
+    return None if fits else " or ".join("null" if part is type(None) else part.__name__ for part in allowed)
+
+
+def _read_classes(classes: str | Sequence[str] | None, path: Path) -> tuple[str, ...]:
+    if isinstance(classes, str):
+        file = Path(classes)
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"{path}: classes: no file {file}; it holds one class name a line and is written together with the "
+                "index of a dataset (see data/ucf24/README.md)"
+            )
+        classes = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    names = tuple(classes or ())
+    if len(set(names)) != len(names):
+        raise ValueError(f"{path}: classes: a name stands there twice: {', '.join(names)}")
+    return names
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,65 @@
+"""The one path of a sample: annotation, frames, augmentation, network input."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import paddle
+
+from paddlevideo.loader.samplers import Sampler
+from paddlevideo.loader.transforms import Transform
+from paddlevideo.types import Arrays, Sample
+
+
+class VideoDataset(paddle.io.Dataset):  # type: ignore[type-arg]
+    """Samples by number; a subclass says what sample `index` is, this class reads and transforms it.
+
+    Args:
+        sampler: chooses the frames.
+        transforms: change frames and targets.
+        input: the model's input transform.
+        seed: makes training samples random, the same for any number of workers; None for evaluation.
+    """
+
+    classes: Sequence[str]
+
+    def __init__(
+        self,
+        sampler: Sampler,
+        transforms: Sequence[Transform],
+        input: Callable[[Sample], Arrays],
+        seed: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.sampler, self.transforms, self.input, self.seed = sampler, transforms, input, seed
+        self.epoch = 0
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many samples there are."""
+
+    @abstractmethod
+    def entry(self, index: int) -> Sample:
+        """Annotation (`targets`, `meta`) with `source` and `key` (frame number from 0); nothing is read yet."""
+
+    def __getitem__(self, index: int) -> Sample:
+        """`inputs`, `targets` and `meta` of one sample, as numpy arrays."""
+        rng = None if self.seed is None else np.random.default_rng((self.seed, self.epoch, index))
+        sample = self.entry(index)
+        source = sample.pop("source")
+        sample["frames"] = source.read(self.sampler(len(source), sample.pop("key"), rng))
+        return prepare(sample, self.transforms, self.input, rng)
+
+
+def prepare(
+    sample: Sample,
+    transforms: Sequence[Transform],
+    input: Callable[[Sample], Arrays],
+    rng: np.random.Generator | None = None,
+) -> Sample:
+    """The way from frames to network inputs, in training, test and prediction alike."""
+    for transform in transforms:
+        sample = transform(sample, rng)
+    return {"inputs": input(sample), **{key: sample[key] for key in ("targets", "meta") if key in sample}}

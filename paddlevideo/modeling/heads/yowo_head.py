@@ -1,0 +1,76 @@
+"""YOLOv2-style prediction at every cell and anchor (YOWO, sec. 3.1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import paddle
+from paddle import Tensor, nn
+from paddle.nn import functional as F
+
+from paddlevideo.modeling.boxes import cxcywh_to_xyxy
+from paddlevideo.registry import HEADS
+from paddlevideo.types import Tensors
+
+
+@HEADS.register
+class YOWOHead(nn.Layer):
+    """One linear 1x1 convolution and the meaning of its output.
+
+    Args:
+        in_channels: channels of the fused features.
+        num_classes: how many actions there are.
+        anchors: `[A, 2]`, width and height in grid cells.
+    """
+
+    def __init__(self, in_channels: int, num_classes: int, anchors: Sequence[Sequence[float]]) -> None:
+        super().__init__()
+        if not anchors or any(len(anchor) != 2 or min(anchor) <= 0 for anchor in anchors):
+            raise ValueError(f"YOWOHead: anchors should be pairs of positive width and height, got {anchors}")
+        if num_classes < 1:
+            raise ValueError("YOWOHead needs at least one class; is `classes` set in the config?")
+        self.anchors = [tuple(map(float, anchor)) for anchor in anchors]
+        self.num_classes = num_classes
+        bound = in_channels**-0.5
+        self.conv = nn.Conv2D(
+            in_channels, len(anchors) * (5 + num_classes), 1, bias_attr=False,
+            weight_attr=paddle.ParamAttr(initializer=nn.initializer.Uniform(-bound, bound)),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features `[B, in_channels, H, W]` to raw predictions `[B, A, 5 + C, H, W]`: x, y, w, h, object, classes."""
+        y = self.conv(x)
+        return y.reshape([-1, len(self.anchors), 5 + self.num_classes, *y.shape[2:]])
+
+    def decode(self, raw: Tensor) -> Tensors:
+        """What raw predictions `[B, A, 5 + C, H, W]` say, in the order rows, columns, anchors (M = H * W * A).
+
+        Returns:
+            `boxes [B, M, 4]` as fractions of the frame, `objectness [B, M]`, `probabilities [B, M, C]`.
+        """
+        height, width = raw.shape[3:]
+        cells = raw.transpose([0, 3, 4, 1, 2])  # [B, H, W, A, 5 + C]
+        boxes = decode_boxes(cells[..., :4], self.anchors) / paddle.to_tensor([width, height, width, height], "float32")
+        cells = cells.flatten(1, 3)
+        return {
+            "boxes": cxcywh_to_xyxy(boxes.flatten(1, 3)),
+            "objectness": F.sigmoid(cells[..., 4]),
+            "probabilities": F.softmax(cells[..., 5:], axis=-1),
+        }
+
+
+def decode_boxes(raw: Tensor, anchors: Sequence[tuple[float, float]]) -> Tensor:
+    """Boxes in grid cells from raw x, y, w, h (YOLOv2, sec. 2).
+
+    Args:
+        raw: `[B, H, W, A, 4]`.
+        anchors: `[A, 2]`, width and height in grid cells.
+    Returns:
+        `[B, H, W, A, 4]`, centre x, centre y, width, height in grid cells.
+    """
+    height, width = raw.shape[1:3]
+    rows, columns = paddle.meshgrid(paddle.arange(height), paddle.arange(width))
+    corner = paddle.stack([columns, rows], axis=-1).astype("float32").unsqueeze(2)  # [H, W, 1, 2]
+    centre = F.sigmoid(raw[..., :2]) + corner
+    size = paddle.exp(raw[..., 2:4]) * paddle.to_tensor(anchors, "float32")
+    return paddle.concat([centre, size], axis=-1)

@@ -1,0 +1,49 @@
+"""What trainer, tester, exporter and predictor may ask of any model."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Protocol
+
+from paddle import nn
+
+from paddlevideo.types import Arrays, InputSpec, Meta, Prediction, Sample, Tensors
+
+
+class InputTransform(Protocol):
+    """Turns a sample into network inputs; deterministic, and the only place that does."""
+
+    sampling: Mapping[str, int]  # what a sampler has to deliver, such as num_frames
+
+    def __call__(self, sample: Sample) -> Arrays:
+        """Inputs of one sample, without a batch axis."""
+
+    def spec(self) -> dict[str, InputSpec]:
+        """Shape and type of every input, without a batch axis."""
+
+
+class Postprocess(Protocol):
+    """Turns decoded arrays into predictions; numpy only, shared by eager and exported networks."""
+
+    def __call__(self, decoded: Arrays, meta: list[Meta]) -> list[Prediction]:
+        """One prediction for each sample of the batch."""
+
+
+class VideoModel(nn.Layer):
+    """A complete unit: what it eats, the network, its loss, and what it answers."""
+
+    input: InputTransform
+    postprocess: Postprocess
+
+    @abstractmethod
+    def forward(self, inputs: Tensors, targets: Tensors | None = None) -> Tensors:
+        """Raw outputs; `targets` come only while training."""
+
+    @abstractmethod
+    def loss(self, outputs: Tensors, targets: Tensors) -> Tensors:
+        """Scalars: `loss` is minimised, the others are logged."""
+
+    def decode(self, outputs: Tensors) -> Tensors:
+        """Tensor arithmetic between raw outputs and postprocess, part of the exported graph."""
+        return outputs

@@ -1,0 +1,91 @@
+"""YOWO: You Only Watch Once (Köpüklü, Wei and Rigoll 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import paddle
+from paddle import nn
+
+from paddlevideo.modeling.models.base import InputTransform, Postprocess, VideoModel
+from paddlevideo.registry import BACKBONES, HEADS, INPUTS, LOSSES, MODELS, NECKS, POSTPROCESS
+from paddlevideo.types import Node, Tensors
+
+
+@MODELS.register
+class YOWO(VideoModel):
+    """Detect actions on the last frame of a clip: 3-D motion and 2-D appearance, fused by channel attention.
+
+    Either branch may be left out, which gives the one-branch networks of the paper's ablation.
+    """
+
+    def __init__(
+        self,
+        backbone_2d: nn.Layer | None,
+        backbone_3d: nn.Layer | None,
+        neck: nn.Layer,
+        head: nn.Layer,
+        criterion: nn.Layer,
+        input: InputTransform,
+        postprocess: Postprocess,
+    ) -> None:
+        super().__init__()
+        self.backbone_2d = backbone_2d
+        self.backbone_3d = backbone_3d
+        self.neck = neck
+        self.head = head
+        self.criterion = criterion
+        self.input = input
+        self.postprocess = postprocess
+
+    @classmethod
+    def from_nodes(
+        cls,
+        classes: Sequence[str],
+        backbone_2d: Node | None,
+        backbone_3d: Node | None,
+        neck: Node,
+        head: Node,
+        loss: Node,
+        input: Node,
+        postprocess: Node,
+    ) -> YOWO:
+        """Build the parts and let their widths follow from each other.
+
+        Raises:
+            TypeError: neither branch is there.
+        """
+        if backbone_2d is None and backbone_3d is None:
+            raise TypeError("model YOWO: backbone_2d and backbone_3d are both null; it needs at least one")
+        appearance = BACKBONES.build(backbone_2d) if backbone_2d else None
+        motion = BACKBONES.build(backbone_3d) if backbone_3d else None
+        in_channels = sum(branch.out_channels for branch in (motion, appearance) if branch is not None)
+        fusion = NECKS.build(neck, in_channels=in_channels)
+        prediction = HEADS.build(head, in_channels=fusion.out_channels, num_classes=len(classes))
+        return cls(
+            appearance,
+            motion,
+            fusion,
+            prediction,
+            LOSSES.build(loss, anchors=prediction.anchors),
+            INPUTS.build(input, stride=32),
+            POSTPROCESS.build(postprocess),
+        )
+
+    def forward(self, inputs: Tensors, targets: Tensors | None = None) -> Tensors:
+        """`clip [B, 3, T, H, W]`, oldest frame first, to `raw [B, A, 5 + C, H/32, W/32]`."""
+        clip = inputs["clip"]
+        features = []
+        if self.backbone_3d is not None:
+            features.append(self.backbone_3d(clip).mean(2))  # [B, C3, H/32, W/32], time averaged away
+        if self.backbone_2d is not None:
+            features.append(self.backbone_2d(clip[:, :, -1]))  # [B, C2, H/32, W/32], key frame
+        return {"raw": self.head(self.neck(paddle.concat(features, axis=1)))}
+
+    def loss(self, outputs: Tensors, targets: Tensors) -> Tensors:
+        """The loss of `raw` against `boxes [B, N, 4]`, `labels [B, N]`."""
+        return self.criterion(outputs["raw"], targets)
+
+    def decode(self, outputs: Tensors) -> Tensors:
+        """`raw` to `boxes [B, M, 4]`, `objectness [B, M]`, `probabilities [B, M, C]`."""
+        return self.head.decode(outputs["raw"])

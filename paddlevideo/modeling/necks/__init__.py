@@ -1,0 +1,5 @@
+"""What joins features."""
+
+from paddlevideo.modeling.necks.cfam import CFAM
+
+__all__ = ["CFAM"]

@@ -1,0 +1,175 @@
+"""Samples to predictions, with a network that Paddle runs eagerly or one that was exported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+
+from paddlevideo.config import Config, read_yaml
+from paddlevideo.loader.collate import collate
+from paddlevideo.modeling.models import InputTransform, Postprocess, VideoModel
+from paddlevideo.registry import DATASETS, INPUTS, POSTPROCESS
+from paddlevideo.tasks.checkpoint import load_weights
+from paddlevideo.tasks.parts import build_model, build_pipeline
+from paddlevideo.types import Arrays, Meta, Node, Prediction, Sample, Tensors
+
+Network = Callable[[Arrays], Arrays]  # inputs with a batch axis to decoded arrays
+
+
+def eager_network(model: VideoModel) -> Network:
+    """The decoded outputs of a model in eval mode; its mode is put back afterwards."""
+
+    @paddle.no_grad()
+    def run(inputs: Arrays | Tensors) -> Arrays:
+        was_training = model.training
+        model.eval()
+        decoded = model.decode(model({key: paddle.to_tensor(value) for key, value in inputs.items()}))
+        if was_training:
+            model.train()
+        return {key: value.numpy() for key, value in decoded.items()}
+
+    return run
+
+
+def exported_network(folder: Path, facts: dict[str, Any], onednn: bool = True, threads: int | None = None) -> Network:
+    """The network of an export folder, run by Paddle Inference on the selected device.
+
+    Args:
+        folder: written by the exporter.
+        facts: content of its `inference.yaml`.
+        onednn: whether oneDNN may be used, on a CPU.
+        threads: on a CPU; None leaves the choice to Paddle.
+    """
+    config = paddle.inference.Config(str(folder / facts["model"]), str(folder / facts["weights"]))
+    config.disable_glog_info()
+    device = paddle.device.get_device()
+    if device.startswith("gpu"):
+        config.enable_use_gpu(256, int(device.partition(":")[2] or 0))
+    elif not onednn:
+        config.disable_mkldnn()
+    if threads is not None:
+        config.set_cpu_math_library_num_threads(threads)
+    engine = paddle.inference.create_predictor(config)
+    handles = {name: engine.get_input_handle(name) for name in engine.get_input_names()}
+
+    def run(inputs: Arrays) -> Arrays:
+        for name, handle in handles.items():
+            handle.copy_from_cpu(np.ascontiguousarray(np.asarray(inputs[name])))
+        engine.run()
+        outputs = [engine.get_output_handle(name).copy_to_cpu() for name in engine.get_output_names()]
+        return dict(zip(facts["outputs"], outputs, strict=True))
+
+    return run
+
+
+class Predictor:
+    """A network with what stands before and after it.
+
+    Args:
+        network: inputs with a batch axis to decoded arrays.
+        input: frames to network inputs.
+        postprocess: decoded arrays to predictions.
+        pipeline: the config's `PIPELINE.test`.
+        source: the config's `INFERENCE`, the dataset that reads a user's file.
+        classes: names.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        input: InputTransform,
+        postprocess: Postprocess,
+        pipeline: Node,
+        source: Node,
+        classes: list[str],
+    ) -> None:
+        self.network, self.input, self.postprocess = network, input, postprocess
+        self.pipeline, self.source, self.classes = pipeline, source, classes
+
+    @classmethod
+    def from_checkpoint(cls, config: Config, weights: str | Path) -> Predictor:
+        """The model of a config with trained weights."""
+        model = build_model(config)
+        load_weights(model, weights)
+        return cls(
+            eager_network(model),
+            model.input,
+            model.postprocess,
+            config.PIPELINE["test"],
+            config.INFERENCE,
+            list(config.classes),
+        )
+
+    @classmethod
+    def from_export(cls, folder: str | Path, onednn: bool = True, threads: int | None = None) -> Predictor:
+        """The network of an export folder.
+
+        Raises:
+            FileNotFoundError: the folder or one of its files is missing.
+            ValueError: `inference.yaml` was not written by the exporter.
+        """
+        folder = Path(folder)
+        facts = read_facts(folder)
+        return cls(
+            exported_network(folder, facts, onednn, threads),
+            INPUTS.build(facts["input"]),
+            POSTPROCESS.build(facts["postprocess"]),
+            facts["pipeline"],
+            facts["source"],
+            facts["classes"],
+        )
+
+    def open(self, path: str | Path) -> Any:
+        """The dataset of a user's file, prepared for this network; it has a length and the samples in order."""
+        return DATASETS.build(self.source, path=str(path), **build_pipeline(self.pipeline, self.input))
+
+    def batch(self, inputs: Arrays | Tensors, meta: list[Meta]) -> list[Prediction]:
+        """Predictions for inputs that have a batch axis."""
+        return self.postprocess(self.network(inputs), meta)
+
+    def __call__(self, samples: Iterable[Sample], batch_size: int = 1) -> Iterator[tuple[Sample, Prediction]]:
+        """Each sample with its prediction, in order; at most `batch_size` samples are held."""
+        stream = iter(samples)
+        while group := list(islice(stream, batch_size)):
+            batch = collate(group)
+            yield from zip(group, self.batch(batch["inputs"], batch["meta"]), strict=True)
+
+
+FACTS = {
+    "model": str,
+    "weights": str,
+    "outputs": list,
+    "input": dict,
+    "postprocess": dict,
+    "pipeline": dict,
+    "source": dict,
+    "classes": list,
+}
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """The checked content of an export folder's `inference.yaml`.
+
+    Raises:
+        FileNotFoundError: the file, or one that it names, is missing.
+        ValueError: a fact is missing or of the wrong type, or names a file outside the folder.
+    """
+    path = folder / "inference.yaml"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; write it with tools/export_model.py")
+    facts = read_yaml(path)
+    for key, kind in FACTS.items():
+        if not isinstance(facts, dict) or not isinstance(facts.get(key), kind):
+            raise ValueError(f"{path}: {key} should be a {kind.__name__}; export the model again")
+    for key in ("model", "weights"):
+        if Path(facts[key]).name != facts[key]:
+            raise ValueError(f"{path}: {key} should be a file name in this folder, got {facts[key]!r}")
+        if not (folder / facts[key]).is_file():
+            raise FileNotFoundError(f"{folder / facts[key]}: no such file; export the model again")
+    checked: dict[str, Any] = facts
+    return checked

@@ -1,0 +1,1 @@
+"""Helpers that say nothing about any model."""

@@ -1,0 +1,20 @@
+"""How a command ends: errors that a user can mend become one line and exit code 1."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+
+def run_command(job: Callable[[], object]) -> int:
+    """Run a command's job; returns its exit code.
+
+    Errors of the documented kinds are printed without a traceback; anything else is a bug of ours and is raised.
+    """
+    try:
+        job()
+    except (ValueError, KeyError, TypeError, OSError, FloatingPointError, RuntimeError) as error:
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f"error: {text}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,41 @@
+"""Where a network runs, and the chance it runs with."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import numpy as np
+import paddle
+
+
+def use_device(name: str | None) -> str:
+    """Select a device for all that follows.
+
+    Args:
+        name: `cpu`, `gpu` or `gpu:N`; None is the GPU if there is one.
+    Returns:
+        The device selected.
+
+    Raises:
+        ValueError: no such device here.
+    """
+    has_gpu = paddle.device.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
+    if name is None:
+        name = "gpu" if has_gpu else "cpu"
+    if not re.fullmatch(r"cpu|gpu(:\d+)?", name):
+        raise ValueError(f"--device {name}: expected cpu, gpu or gpu:N")
+    if name != "cpu" and not has_gpu:
+        raise ValueError(
+            f"--device {name}: this Paddle sees no GPU; use --device cpu, or install requirements-gpu.txt on a machine "
+            "with one"
+        )
+    paddle.device.set_device(name)
+    return name
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, numpy and Paddle."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - Paddle's samplers and workers draw from this state
+    paddle.seed(seed)

@@ -1,0 +1,66 @@
+"""What a run tells: lines on the terminal and in a file, and a progress line that redraws itself."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from pathlib import Path
+
+logger = logging.getLogger("paddlevideo")
+
+
+def start_logging(file: Path | None = None) -> None:
+    """Send messages to the terminal, and to `file` as well if given."""
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stdout)]
+    if file is not None:
+        handlers.append(logging.FileHandler(file, encoding="utf-8"))
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        logger.addHandler(handler)
+
+
+class Progress:
+    """Counts steps of a job: a bar on a terminal, a plain line every `interval` steps elsewhere.
+
+    Args:
+        title: of the job.
+        total: how many steps there are.
+        interval: steps between plain lines.
+    """
+
+    def __init__(self, title: str, total: int, interval: int) -> None:
+        self.title, self.total, self.interval = title, total, interval
+        self.done, self.items = 0, 0
+        self.start = time.monotonic()
+        self.is_terminal = sys.stdout.isatty()
+
+    def step(self, items: int, facts: dict[str, float] | None = None) -> None:
+        """Another step is done, which dealt with `items` instances; `facts` are numbers to show."""
+        self.done += 1
+        self.items += items
+        text = self._text(facts or {})
+        is_last = self.done == self.total
+        if self.is_terminal:
+            filled = 20 * self.done // self.total
+            sys.stdout.write(f"\r\x1b[K{self.title} [{'#' * filled}{'.' * (20 - filled)}] {text}")
+            sys.stdout.flush()
+        elif self.done % self.interval == 0 or is_last:
+            logger.info("%s %s", self.title, text)
+
+    def close(self) -> None:
+        """Leave the bar's line."""
+        if self.is_terminal:
+            sys.stdout.write("\n")
+
+    def _text(self, facts: dict[str, float]) -> str:
+        seconds = max(time.monotonic() - self.start, 1e-9)
+        remaining = seconds / self.done * (self.total - self.done)
+        shown = "".join(f" {name} {value:.4g}" for name, value in facts.items())
+        eta = f"{int(remaining) // 60}:{int(remaining) % 60:02d}"
+        return f"{self.done}/{self.total}{shown} {self.items / seconds:.1f} instances/s, ETA {eta}"
