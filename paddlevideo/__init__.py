@@ -1,7 +1,11 @@
 """Video models on PaddlePaddle, each a complete unit: its input, its network, its loss and its answer."""
 
+import os
 import warnings
 
-warnings.filterwarnings("ignore", message="No ccache found")
+os.environ.setdefault("GLOG_minloglevel", "1")  # read when Paddle is imported; silences lines about its executors
+# Said by Paddle at imports, training steps and conversions to static graphs; none of it asks anything of a user.
+for _message in ("No ccache found", "When training, we now always track", "Tensor do not have 'place' interface"):
+    warnings.filterwarnings("ignore", message=_message)
 
 __version__ = "0.1.0"

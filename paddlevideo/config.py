@@ -116,15 +116,13 @@ def _read(path: Path) -> Tree:
 
 
 def _merge(parent: Tree, child: Tree) -> Tree:
-    """Mappings merge, lists and scalars replace, null removes."""
+    """Mappings merge, lists and scalars replace, null removes; a part of another name replaces its parent's whole."""
+    if child.get("name", parent.get("name")) != parent.get("name"):
+        return child
     merged = dict(parent)
     for key, value in child.items():
-        if value is None and key in parent and isinstance(parent[key], dict):
-            merged[key] = None
-        elif isinstance(value, dict) and isinstance(parent.get(key), dict):
-            merged[key] = _merge(parent[key], value)
-        else:
-            merged[key] = value
+        both = isinstance(value, dict) and isinstance(parent.get(key), dict)
+        merged[key] = _merge(parent[key], value) if both else value
     return merged
 
 

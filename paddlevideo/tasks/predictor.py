@@ -17,6 +17,7 @@ from paddlevideo.registry import DATASETS, INPUTS, POSTPROCESS
 from paddlevideo.tasks.checkpoint import load_weights
 from paddlevideo.tasks.parts import build_model, build_pipeline
 from paddlevideo.types import Arrays, Meta, Node, Prediction, Sample, Tensors
+from paddlevideo.utils.cpu import use_onednn
 
 Network = Callable[[Arrays], Arrays]  # inputs with a batch axis to decoded arrays
 
@@ -28,7 +29,8 @@ def eager_network(model: VideoModel) -> Network:
     def run(inputs: Arrays | Tensors) -> Arrays:
         was_training = model.training
         model.eval()
-        decoded = model.decode(model({key: paddle.to_tensor(value) for key, value in inputs.items()}))
+        tensors = {k: v if isinstance(v, paddle.Tensor) else paddle.to_tensor(v) for k, v in inputs.items()}
+        decoded = model.decode(model(tensors))
         if was_training:
             model.train()
         return {key: value.numpy() for key, value in decoded.items()}
@@ -96,6 +98,7 @@ class Predictor:
         """The model of a config with trained weights."""
         model = build_model(config)
         load_weights(model, weights)
+        use_onednn(model)
         return cls(
             eager_network(model),
             model.input,

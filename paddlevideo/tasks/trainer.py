@@ -17,6 +17,7 @@ from paddlevideo.tasks.evaluation import evaluate, table
 from paddlevideo.tasks.parts import build_dataset, build_loader, build_metrics, build_model
 from paddlevideo.tasks.predictor import eager_network
 from paddlevideo.types import Batch, Prediction
+from paddlevideo.utils.cpu import use_onednn
 from paddlevideo.utils.device import seed_everything
 from paddlevideo.utils.files import output_folder
 from paddlevideo.utils.logging import Progress, logger
@@ -48,6 +49,7 @@ class Trainer:
         self.metrics = build_metrics(config) if validate else []
         if validate:
             self.test_loader = build_loader(config, build_dataset(config, "test", self.model.input), "test")
+        use_onednn(self.model)
         self.optimizer = build_optimizer(config.OPTIMIZER, self.model)
         self.amp_level = _supported_amp_level(config.amp_level)
         if self.amp_level == "O2":

@@ -79,7 +79,7 @@ class ActionDataset(VideoDataset):
         rows = video.boxes[video.boxes[:, 0] == frame]
         height, width = video.size
         return {
-            "source": open_source(video.source),
+            "source": open_source(video.source, video.num_frames),
             "key": frame - 1,
             "targets": {
                 "boxes": (rows[:, 2:] / [width, height, width, height]).astype(np.float32),

@@ -143,7 +143,8 @@ class RegionLoss(nn.Layer):
 
     def _classes(self, logits: Tensor, labels: Tensor, found: Assignment) -> Tensor:
         is_label = F.one_hot(labels.clip(min=0), logits.shape[-1])
-        log_p = (F.log_softmax(logits, axis=-1) * is_label).sum(-1)  # [B * N]
+        # Not F.log_softmax, which Paddle cuts off at -64.
+        log_p = (logits * is_label).sum(-1) - paddle.logsumexp(logits, axis=-1)  # [B * N]
         focal = (1 - log_p.exp()) ** self.focal_gamma * -log_p
         return self.class_scale * (focal * found.owns).sum()
 

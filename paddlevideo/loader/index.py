@@ -1,0 +1,205 @@
+"""The annotation file of action datasets: JSON lines, a header and then one video a line.
+
+    {"format": "action-boxes", "version": 1, "classes": ["Basketball", ...], "root": "videos"}
+    {"id": "Basketball/v_1", "source": "Basketball/v_1.avi", "num_frames": 41, "size": [240, 320], "boxes": [...]}
+
+`root` is where the media are, relative to the folder of the file, and `source` is relative to `root`. A box is
+`frame, label, x1, y1, x2, y2`: frames from 1, labels from 0, pixels of a frame of `size` (height, width), which is the
+size that was annotated and need not be that of the media.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from paddlevideo.utils.files import write_atomically
+
+FORMAT, VERSION = "action-boxes", 1
+_HEADER_KEYS = {"format", "version", "classes", "root"}
+_VIDEO_KEYS = {"id", "source", "num_frames", "size", "boxes"}
+Boxes = npt.NDArray[np.float64]  # [N, 6]: frame, label, x1, y1, x2, y2
+
+
+@dataclass(frozen=True)
+class VideoEntry:
+    """One video and its boxes `[N, 6]`, see the top of this file; `size` is height, width."""
+
+    id: str
+    source: Path
+    num_frames: int
+    size: tuple[int, int]
+    boxes: Boxes
+
+
+@dataclass(frozen=True)
+class ActionIndex:
+    """The videos of one split, and the names that labels stand for."""
+
+    classes: tuple[str, ...]
+    videos: tuple[VideoEntry, ...]
+
+
+def read_index(path: str | Path) -> ActionIndex:
+    """Read and check an index file.
+
+    Returns:
+        Its videos, each `source` an absolute path; whether the media exist is not looked at.
+
+    Raises:
+        FileNotFoundError: no such file; the message says how to make one.
+        ValueError: a line that is not as described above, a video twice, or no box at all; names file and line.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no such index file; data/ucf24/build_split.py makes one from the YOWO archive layout "
+            "(rgb-images, labels, splitfiles) or from the original videos and pyannot.pkl; see data/ucf24/README.md"
+        )
+    lines = _json_lines(path)
+    _, header = next(lines, (1, None))
+    classes, folder = _check_header(header, f"{path}:1")
+    root = Path(os.path.normpath(path.parent.resolve() / folder))
+    first_seen: dict[str, int] = {}
+    videos = []
+    for number, node in lines:
+        video = _video(node, root, len(classes), f"{path}:{number}")
+        if video.id in first_seen:
+            raise ValueError(f"{path}:{number}: video {video.id} is in line {first_seen[video.id]} already; remove one")
+        first_seen[video.id] = number
+        videos.append(video)
+    if not any(len(video.boxes) for video in videos):
+        raise ValueError(f"{path}: expected videos with boxes, got {len(videos)} videos and no box; build it anew")
+    return ActionIndex(classes, tuple(videos))
+
+
+def write_index(path: str | Path, index: ActionIndex, root: str | Path) -> None:
+    """Write an index file; a reader never sees half of it.
+
+    Args:
+        path: of the file; its folder exists.
+        index: what to write; every source lies in `root`.
+        root: folder of the media. It is written relative to the file if it lies in the file's folder or beside that,
+            so that both can be moved together, and absolute otherwise.
+
+    Raises:
+        ValueError: a source is outside of `root`.
+    """
+    path, root = Path(path), Path(root).absolute()
+    folder, media = path.parent.resolve(), root.resolve()
+    near = media.is_relative_to(folder) or folder.parent in (media, media.parent)
+    told = Path(os.path.relpath(media, folder)) if near else media
+    header = {"format": FORMAT, "version": VERSION, "classes": list(index.classes), "root": told.as_posix()}
+    lines = [header, *(_node(video, root) for video in index.videos)]
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def _node(video: VideoEntry, root: Path) -> dict[str, Any]:
+    source = video.source.absolute()
+    if not source.is_relative_to(root):
+        raise ValueError(f"{video.id}: its source {source} should lie in the folder of the media, {root}")
+    return {
+        "id": video.id,
+        "source": source.relative_to(root).as_posix(),
+        "num_frames": video.num_frames,
+        "size": list(video.size),
+        "boxes": [[int(v) if v.is_integer() else v for v in row] for row in video.boxes.tolist()],
+    }
+
+
+def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield number, json.loads(line)
+            except ValueError as error:
+                raise ValueError(f"{path}:{number}: not a line of JSON ({error}); build the index anew") from error
+
+
+def _check_header(node: Any, where: str) -> tuple[tuple[str, ...], str]:
+    """Class names and the folder of the media as it was written."""
+    expected = f'{{"format": "{FORMAT}", "version": {VERSION}, "classes": [...], "root": "..."}}'
+    if (
+        not isinstance(node, dict)
+        or set(node) != _HEADER_KEYS
+        or (node["format"], node["version"]) != (FORMAT, VERSION)
+    ):
+        raise ValueError(f"{where}: expected the header {expected}, got {str(node)[:100]}; build the index anew")
+    classes, root = node["classes"], node["root"]
+    if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
+        raise ValueError(f"{where}: classes should be a list of names, got {str(classes)[:100]}")
+    if len(set(classes)) < len(classes):
+        raise ValueError(f"{where}: a class name stands twice in {classes}")
+    if not isinstance(root, str):
+        raise ValueError(f"{where}: root should be a folder, got {root!r}")
+    return tuple(classes), root
+
+
+def _video(node: Any, root: Path, num_classes: int, where: str) -> VideoEntry:
+    if not isinstance(node, dict) or set(node) != _VIDEO_KEYS:
+        raise ValueError(f"{where}: expected a video with {', '.join(sorted(_VIDEO_KEYS))}, got {str(node)[:100]}")
+    for key in ("id", "source"):
+        if not isinstance(node[key], str) or not node[key]:
+            raise ValueError(f"{where}: {key} should be a text, got {node[key]!r}")
+    size, where = node["size"], f"{where}: {node['id']}"
+    if not _is_count(node["num_frames"]):
+        raise ValueError(f"{where}: num_frames should be a positive integer, got {node['num_frames']!r}")
+    if not isinstance(size, list) or len(size) != 2 or not all(map(_is_count, size)):
+        raise ValueError(f"{where}: size should be height, width in pixels, got {size!r}")
+    boxes = _box_array(node["boxes"], where)
+    check_boxes(boxes, node["num_frames"], num_classes, where)
+    return VideoEntry(node["id"], root / node["source"], node["num_frames"], (size[0], size[1]), boxes)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _box_array(rows: Any, where: str) -> Boxes:
+    if rows == []:
+        return np.zeros((0, 6))
+    try:
+        array = np.asarray(rows)
+    except ValueError:  # rows of several lengths
+        array = np.asarray(None)
+    if array.dtype.kind not in "iuf" or array.ndim != 2 or array.shape[1] != 6:
+        raise ValueError(
+            f"{where}: boxes should be rows of 6 numbers, frame, label, x1, y1, x2, y2; got {str(rows)[:100]}"
+        )
+    return array.astype(np.float64)
+
+
+def check_boxes(boxes: Boxes, num_frames: int, num_classes: int, where: str) -> None:
+    """Check the boxes of one video.
+
+    Args:
+        boxes: `[N, 6]`, see the top of this file.
+        num_frames: of the video.
+        num_classes: labels are below.
+        where: begins the message.
+
+    Raises:
+        ValueError: a number is not finite, a frame or label is out of range, or a box has no area.
+    """
+    frame, label, x1, y1, x2, y2 = boxes.T
+    rules = (
+        (np.isfinite(boxes).all(1), "every number should be finite"),
+        ((frame >= 1) & (frame <= num_frames) & (frame % 1 == 0), f"the frame should be an integer in 1..{num_frames}"),
+        (
+            (label >= 0) & (label < num_classes) & (label % 1 == 0),
+            f"the label should be an integer below {num_classes}",
+        ),
+        ((x1 < x2) & (y1 < y2), "x1 should be less than x2 and y1 less than y2"),
+    )
+    for good, expected in rules:
+        if not good.all():
+            number = int(np.argmin(good))
+            raise ValueError(f"{where}: box {number + 1}: {expected}, got {boxes[number].tolist()}")

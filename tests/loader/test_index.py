@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from paddlevideo.loader.index import ActionIndex, VideoEntry, read_index, write_index
+
+HEADER = {"format": "action-boxes", "version": 1, "classes": ["Run", "Sit"], "root": "media"}
+VIDEO = {"id": "Run/a", "source": "Run/a.avi", "num_frames": 9, "size": [48, 64], "boxes": [[1, 0, 1, 2, 3.5, 4]]}
+
+
+def write_lines(folder: Path, *nodes: object) -> Path:
+    path = folder / "train.jsonl"
+    path.write_text("".join((node if isinstance(node, str) else json.dumps(node)) + "\n" for node in nodes))
+    return path
+
+
+def example(root: Path) -> ActionIndex:
+    boxes = np.array([[1, 0, 1, 2, 3.5, 4], [9, 1, 10, 20, 30, 40]])
+    return ActionIndex(
+        ("Run", "Sit"),
+        (
+            VideoEntry("Run/a", root / "Run" / "a.avi", 9, (48, 64), boxes),
+            VideoEntry("Sit/b", root / "Sit" / "b", 3, (10, 20), np.zeros((0, 6))),
+        ),
+    )
+
+
+def test_lines_become_videos(tmp_path):
+    index = read_index(write_lines(tmp_path, HEADER, VIDEO))
+    assert index.classes == ("Run", "Sit")
+    (video,) = index.videos
+    assert (video.id, video.num_frames, video.size) == ("Run/a", 9, (48, 64))
+    assert video.source == tmp_path.resolve() / "media" / "Run" / "a.avi"
+    assert video.boxes.dtype == np.float64
+    assert video.boxes.tolist() == [[1, 0, 1, 2, 3.5, 4]]
+
+
+def test_written_is_read_again(tmp_path):
+    index = example(tmp_path.resolve() / "media")
+    write_index(tmp_path / "test.jsonl", index, tmp_path / "media")
+    back = read_index(tmp_path / "test.jsonl")
+    assert back.classes == index.classes
+    for video, expected in zip(back.videos, index.videos, strict=True):
+        assert (video.id, video.source, video.num_frames, video.size) == (
+            expected.id,
+            expected.source,
+            expected.num_frames,
+            expected.size,
+        )
+        np.testing.assert_array_equal(video.boxes, expected.boxes)
+    assert [path.name for path in tmp_path.iterdir()] == ["test.jsonl"]  # no temporary file is left
+    assert json.loads((tmp_path / "test.jsonl").read_text().splitlines()[1])["boxes"][1] == [9, 1, 10, 20, 30, 40]
+
+
+@pytest.mark.parametrize(
+    ("root", "told"),
+    [
+        ("set", "."),
+        ("set/media", "media"),
+        ("set/a/b", "a/b"),
+        ("media", "../media"),
+        (".", ".."),
+        ("media/deep", None),
+    ],
+)
+def test_root_is_relative_if_near(tmp_path, root, told):
+    (tmp_path / "set").mkdir()
+    folder = (tmp_path / root).resolve()
+    write_index(tmp_path / "set" / "train.jsonl", example(folder), folder)
+    header = json.loads((tmp_path / "set" / "train.jsonl").read_text().splitlines()[0])
+    assert header["root"] == (told or folder.as_posix())
+    assert read_index(tmp_path / "set" / "train.jsonl").videos[0].source == folder / "Run" / "a.avi"
+
+
+def test_index_and_media_move_together(tmp_path):
+    (tmp_path / "old" / "set").mkdir(parents=True)
+    write_index(
+        tmp_path / "old" / "set" / "train.jsonl", example(tmp_path / "old" / "media"), tmp_path / "old" / "media"
+    )
+    (tmp_path / "old").rename(tmp_path / "new")
+    source = read_index(tmp_path / "new" / "set" / "train.jsonl").videos[0].source
+    assert source == tmp_path.resolve() / "new" / "media" / "Run" / "a.avi"
+
+
+def test_source_outside_of_root(tmp_path):
+    with pytest.raises(ValueError, match=r"Run/a: its source .* should lie in"):
+        write_index(tmp_path / "a.jsonl", example(tmp_path / "media"), tmp_path / "other")
+
+
+def test_failed_write_keeps_the_old_file(tmp_path):
+    write_index(tmp_path / "a.jsonl", example(tmp_path), tmp_path)
+    before = (tmp_path / "a.jsonl").read_bytes()
+    with pytest.raises(ValueError, match="should lie in"):
+        write_index(tmp_path / "a.jsonl", example(tmp_path), tmp_path / "other")
+    assert (tmp_path / "a.jsonl").read_bytes() == before
+
+
+def test_missing_file_names_both_ways(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"train\.jsonl: .*build_split\.py.*rgb-images.*pyannot\.pkl"):
+        read_index(tmp_path / "train.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"version": 2}, "expected the header"),
+        ({"format": "boxes"}, "expected the header"),
+        ({"more": 1}, "expected the header"),
+        ({"classes": []}, "list of names"),
+        ({"classes": ["Run", 3]}, "list of names"),
+        ({"classes": ["Run", "Run"]}, "stands twice"),
+        ({"root": None}, "should be a folder"),
+    ],
+)
+def test_wrong_header(tmp_path, change, message):
+    with pytest.raises(ValueError, match=rf"train\.jsonl:1: .*{message}"):
+        read_index(write_lines(tmp_path, {**HEADER, **change}, VIDEO))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"id": ""}, "id should be a text"),
+        ({"source": 3}, "source should be a text"),
+        ({"num_frames": 0}, "num_frames"),
+        ({"num_frames": True}, "num_frames"),
+        ({"size": [48]}, "size"),
+        ({"size": [48, 64.5]}, "size"),
+        ({"boxes": None}, "rows of 6"),
+        ({"boxes": [[1, 0, 1, 2, 3]]}, "rows of 6"),
+        ({"boxes": [[1, 0, 1, 2, 3, 4], [1, 0, 1, 2, 3, 4, 5]]}, "rows of 6"),
+        ({"boxes": [[1, 0, 1, 2, 3, "4"]]}, "rows of 6"),
+        ({"boxes": [[1, 0, 1, 2, 3, None]]}, "rows of 6"),
+        ({"boxes": [[1, 0, 1, 2, 3, float("nan")]]}, "box 1: every number should be finite"),
+        ({"boxes": [[1, 0, 1, 2, 3, float("inf")]]}, "finite"),
+        ({"boxes": [[1, 0, 1, 2, 3, 4], [1, 2, 1, 2, 3, 4]]}, "box 2: the label"),
+        ({"boxes": [[1, -1, 1, 2, 3, 4]]}, "label"),
+        ({"boxes": [[1, 0.5, 1, 2, 3, 4]]}, "label"),
+        ({"boxes": [[0, 0, 1, 2, 3, 4]]}, r"frame should be an integer in 1\.\.9"),
+        ({"boxes": [[10, 0, 1, 2, 3, 4]]}, "frame"),
+        ({"boxes": [[1.5, 0, 1, 2, 3, 4]]}, "frame"),
+        ({"boxes": [[1, 0, 3, 2, 3, 4]]}, "x1 should be less than x2"),
+        ({"boxes": [[1, 0, 1, 5, 3, 4]]}, "y1 less than y2"),
+    ],
+)
+def test_wrong_video_is_named_with_its_line(tmp_path, change, message):
+    with pytest.raises(ValueError, match=rf"train\.jsonl:3: .*{message}"):
+        read_index(write_lines(tmp_path, HEADER, {**VIDEO, "id": "Run/b"}, {**VIDEO, **change}))
+
+
+@pytest.mark.parametrize("line", ['{"id": ', "", "[1]", '{"id": "Run/c"}'])
+def test_wrong_line(tmp_path, line):
+    with pytest.raises(ValueError, match=r"train\.jsonl:2: (not a line of JSON|expected a video with)"):
+        read_index(write_lines(tmp_path, HEADER, line, VIDEO))
+
+
+def test_bytes_that_are_no_text(tmp_path):
+    path = write_lines(tmp_path, HEADER)
+    path.write_bytes(path.read_bytes() + b'{"id": "\xff\xfe"}\n')
+    with pytest.raises(ValueError, match=r"train\.jsonl:2: not a line of JSON"):
+        read_index(path)
+
+
+def test_video_twice(tmp_path):
+    with pytest.raises(ValueError, match=r"train\.jsonl:4: video Run/a is in line 2 already"):
+        read_index(write_lines(tmp_path, HEADER, VIDEO, {**VIDEO, "id": "Run/b"}, VIDEO))
+
+
+@pytest.mark.parametrize("nodes", [(), ({**VIDEO, "boxes": []},)])
+def test_split_without_boxes(tmp_path, nodes):
+    with pytest.raises(ValueError, match=r"train\.jsonl: expected videos with boxes"):
+        read_index(write_lines(tmp_path, HEADER, *nodes))
+
+
+def test_empty_file(tmp_path):
+    with pytest.raises(ValueError, match=r"train\.jsonl:1: expected the header"):
+        read_index(write_lines(tmp_path))
+
+
+def test_the_size_of_ucf24_takes_seconds(tmp_path):
+    count, each = 2284, 175
+    boxes = np.tile([[1.0, 0, 10, 20, 110, 220]], (each, 1))
+    boxes[:, 0] = np.arange(1, each + 1)
+    videos = tuple(VideoEntry(f"Run/{n}", tmp_path / f"{n}", each, (240, 320), boxes) for n in range(count))
+    write_index(tmp_path / "a.jsonl", ActionIndex(("Run",), videos), tmp_path)
+    start = time.process_time()
+    assert sum(len(video.boxes) for video in read_index(tmp_path / "a.jsonl").videos) == count * each
+    assert time.process_time() - start < 10

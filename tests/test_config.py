@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from paddlevideo.config import load_config, save_config
+
+BASE = """
+MODEL: {name: Net, head: {classes: 3, sizes: [1, 2]}, neck: {name: Neck}}
+classes: [run, jump]
+METRIC: [{name: One}]
+epochs: 4
+"""
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    path = tmp_path / "base.yaml"
+    path.write_text(BASE)
+    return path
+
+
+def child(base: Path, text: str) -> Path:
+    path = base.with_name("child.yaml")
+    path.write_text(f"_base_: base.yaml\n{text}")
+    return path
+
+
+def test_child_merges_mappings_replaces_lists_and_removes_with_null(base: Path) -> None:
+    config = load_config(child(base, "MODEL: {head: {sizes: [5]}, neck: null}\nepochs: 9"))
+    assert config.MODEL == {"name": "Net", "head": {"classes": 3, "sizes": [5]}, "neck": None}
+    assert (config.epochs, config.classes) == (9, ("run", "jump"))
+
+
+def test_a_part_of_another_name_takes_nothing_from_its_parent(base: Path) -> None:
+    assert load_config(child(base, "MODEL: {name: Other, depth: 3}")).MODEL == {"name": "Other", "depth": 3}
+
+
+def test_overrides_are_yaml_and_reach_into_lists(base: Path) -> None:
+    config = load_config(base, ["MODEL.head.classes=7", "METRIC.0.name=Two", "batch_size=6", "MODEL.neck=null"])
+    assert config.MODEL["head"]["classes"] == 7
+    assert config.METRIC == [{"name": "Two"}]
+    assert (config.batch_size, config.MODEL["neck"]) == (6, None)
+
+
+def test_resolved_config_reads_back_equal(base: Path, tmp_path: Path) -> None:
+    config = load_config(child(base, "seed: 5"))
+    save_config(config, tmp_path / "resolved.yaml")
+    assert load_config(tmp_path / "resolved.yaml").to_dict() == config.to_dict()
+
+
+def test_classes_come_from_a_file(base: Path, tmp_path: Path) -> None:
+    names = tmp_path / "classes.txt"
+    names.write_text("walk\n\nrun\n")
+    assert load_config(base, [f"classes={names}"]).classes == ("walk", "run")
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "said"),
+    [
+        ("MODLE: {}", KeyError, "no section or setting called 'MODLE'; did you mean 'MODEL'"),
+        ("MODEL: {name: A}\nepochs: 1e-4", TypeError, "epochs should be int, got '1e-4'"),
+        ("MODEL: {name: A}\nepochs: true", TypeError, "epochs should be int"),
+        ("MODEL: {name: A}\nepochs: 0", ValueError, "epochs should be at least 1"),
+        ("MODEL: {name: A}\naccumulation_reduction: max", TypeError, "one of sum, mean"),
+        ("MODEL: [1]", TypeError, "MODEL should be a mapping"),
+        ("MODEL: {name: A}\nMETRIC: {name: B}", TypeError, "METRIC should be a list of mappings"),
+        ("epochs: 3", KeyError, "section MODEL is missing"),
+        ("MODEL: {name: A}\nMODEL: {name: B}", ValueError, "'MODEL' stands here twice"),
+        ("MODEL: {name: A, name: B}", ValueError, "line 1"),
+        ("MODEL: [", ValueError, "not a yaml file"),
+        ("just words", ValueError, "expected sections"),
+        ("MODEL: !!python/object/apply:os.system ['true']", ValueError, "not a yaml file"),
+        ("MODEL: {name: A}\nclasses: nowhere.txt", FileNotFoundError, "no file nowhere.txt"),
+        ("MODEL: {name: A}\nclasses: [a, a]", ValueError, "twice"),
+        ("_base_: gone.yaml", FileNotFoundError, "gone.yaml"),
+    ],
+)
+def test_wrong_files_are_named(tmp_path: Path, text: str, error: type[Exception], said: str) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    with pytest.raises(error, match=said) as caught:
+        load_config(path)
+    assert "wrong.yaml" in str(caught.value) or "gone.yaml" in str(caught.value)
+
+
+def test_only_one_level_of_parents(base: Path) -> None:
+    path = child(base, "seed: 1")
+    grandchild = path.with_name("grandchild.yaml")
+    grandchild.write_text("_base_: child.yaml")
+    with pytest.raises(ValueError, match="only one level"):
+        load_config(grandchild)
+
+
+@pytest.mark.parametrize(
+    ("override", "error", "said"),
+    [
+        ("MODEL.heads.classes=7", KeyError, "no key 'heads' in the config; did you mean 'head'"),
+        ("MODEL.head.klasses=7", KeyError, "no key 'klasses'"),
+        ("sead=7", KeyError, "no key 'sead'"),
+        ("METRIC.3.name=x", KeyError, "no key '3'"),
+        ("epochs", ValueError, "expected KEY=VALUE"),
+        ("epochs=[", ValueError, "not yaml"),
+        ("epochs=two", TypeError, "epochs should be int"),
+    ],
+)
+def test_wrong_overrides_are_named(base: Path, override: str, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        load_config(base, [override])

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import os
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import paddle
+import pytest
+
+from paddlevideo.utils.safe_pickle import load_pickle
+
+
+class Payload:
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.marker),)
+
+
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+def test_arrays_and_containers_come_back(tmp_path, protocol):
+    value = OrderedDict(
+        boxes=np.array([[250, 1, 9, 8]], np.uint8),
+        strided=np.arange(6.0).reshape(2, 3).T,
+        frames=np.uint16(300),
+        name=np.str_("Diving/v_1"),
+        plain=[1, 2.5, "x", None, (True, b"y")],
+    )
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps(value, protocol=protocol))
+    back = load_pickle(path)
+    assert list(back) == list(value)
+    for key in ("boxes", "strided"):
+        np.testing.assert_array_equal(back[key], value[key])
+        assert back[key].dtype == value[key].dtype
+    assert {key: back[key] for key in ("frames", "name", "plain")} == {
+        key: value[key] for key in ("frames", "name", "plain")
+    }
+
+
+@pytest.mark.parametrize("spelling", [b"numpy.core.multiarray", b"numpy._core.multiarray"])
+def test_both_numpy_spellings_are_read(tmp_path, spelling):
+    data = pickle.dumps(np.arange(3), protocol=3)  # protocol 3 writes module names as lines
+    for name in (b"numpy._core.multiarray", b"numpy.core.multiarray"):
+        data = data.replace(b"c" + name + b"\n", b"c" + spelling + b"\n")
+    assert spelling in data
+    (tmp_path / "a.pkl").write_bytes(data)
+    assert load_pickle(tmp_path / "a.pkl").tolist() == [0, 1, 2]
+
+
+def test_code_is_not_run(tmp_path):
+    path, marker = tmp_path / "evil.pdparams", tmp_path / "was-run"
+    path.write_bytes(pickle.dumps({"weight": Payload(marker)}))
+    with pytest.raises(ValueError, match=r"evil\.pdparams: refused.*(posix|nt)\.mkdir"):
+        load_pickle(path)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("name", ["ndarray.tofile", "load", "fromfile"])
+def test_other_numpy_functions_are_refused(tmp_path, name):
+    path = tmp_path / "a.pkl"
+    path.write_bytes(b"\x80\x04" + b"\x8c\x05numpy" + b"\x8c" + bytes([len(name)]) + name.encode() + b"\x93.")
+    with pytest.raises(ValueError, match=rf"wants to build numpy\.{name}"):
+        load_pickle(path)
+
+
+@pytest.mark.parametrize("data", [b"", b"not a pickle at all", b"\x00" * 64, pickle.dumps(np.arange(99))[:-40]])
+def test_damaged_file_is_named(tmp_path, data):
+    path = tmp_path / "damaged.pkl"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"damaged\.pkl: refused"):
+        load_pickle(path)
+
+
+def test_missing_file_is_no_value_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.pkl"):
+        load_pickle(tmp_path / "none.pkl")
+
+
+def test_weights_and_optimizer_state_of_paddle(tmp_path):
+    layer = paddle.nn.Linear(3, 2)
+    paddle.save(layer.state_dict(), str(tmp_path / "w.pdparams"))
+    paddle.save({"nested": layer.state_dict(), "schedule": {"last_epoch": 3}}, str(tmp_path / "w.pdopt"))
+    weights, training = load_pickle(tmp_path / "w.pdparams"), load_pickle(tmp_path / "w.pdopt")
+    np.testing.assert_array_equal(weights["weight"], layer.weight.numpy())
+    name, array = training["nested"]["weight"]  # inside another dict Paddle writes (name, array)
+    assert name == layer.weight.name
+    np.testing.assert_array_equal(array, layer.weight.numpy())
+    assert training["schedule"] == {"last_epoch": 3}

@@ -1,0 +1,38 @@
+"""Write a trained model for Paddle Inference: the network with its decoding, and `inference.yaml` beside it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from paddlevideo.config import load_config
+from paddlevideo.tasks.exporter import export_weights
+from paddlevideo.utils.command import run_command
+from paddlevideo.utils.device import use_device
+from paddlevideo.utils.logging import start_logging
+
+
+def run(arguments: Sequence[str] | None) -> None:
+    """Parse the command line and export."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-c", "--config", type=Path, help="yaml file; default: config.yaml beside the weights")
+    parser.add_argument("-p", "--params", type=Path, required=True, help="trained weights (.pdparams)")
+    parser.add_argument("-o", "--output", type=Path, default=Path("inference"), help="folder (default: inference)")
+    parser.add_argument("--device", help="cpu, gpu or gpu:N; default: the GPU if there is one")
+    args = parser.parse_args(arguments)
+    start_logging()
+    use_device(args.device)
+    export_weights(load_config(args.config or args.params.parent / "config.yaml"), args.params, args.output)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    return run_command(lambda: run(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
