@@ -15,6 +15,7 @@ from paddlevideo.registry import suggestion
 from paddlevideo.types import Node
 
 Tree = dict[str, Any]
+AmpLevel = Literal["O0", "O1", "O2"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Config:
     accumulation_reduction: Literal["sum", "mean"] = "mean"
     num_workers: int = 2
     seed: int = 0
-    amp_level: Literal["O0", "O1", "O2"] = "O0"
+    amp_level: AmpLevel = "O0"
     max_iters: int | None = None
     val_interval: int = 1  # epochs
     log_interval: int = 10  # batches

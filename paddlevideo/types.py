@@ -1,7 +1,7 @@
 """The data contract: what travels between datasets, models, metrics and writers.
 
-Boxes are `x1, y1, x2, y2` as fractions of the frame, labels start at 0, frames are RGB. `meta` holds only plain str, int,
-float and lists, and always `id` (unique in its dataset) and, for pictures, `size` (height, width in pixels of the
+Boxes are `x1, y1, x2, y2` as fractions of the frame, labels start at 0, frames are RGB. `meta` holds only plain str,
+int, float and lists, and always `id` (unique in its dataset) and, for pictures, `size` (height, width in pixels of the
 frame that the boxes were annotated on).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,7 @@ class InputSpec:
     """Shape without the batch axis and dtype of one network input; `None` marks an axis of any length."""
 
     shape: tuple[int | None, ...]
-    dtype: str = "float32"
+    dtype: Literal["float32", "int64"] = "float32"
 
 
 class FrameSource(Protocol):

@@ -1,11 +1,18 @@
-"""Shared fixtures: the folders of reference arrays."""
+"""Shared fixtures: the folders of reference arrays, a small dataset, a small trained network."""
 
 from __future__ import annotations
 
+import dataclasses
+import importlib.util
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+from paddlevideo.config import Config, load_config
+from paddlevideo.tasks.trainer import Trainer
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHIPPED = REPOSITORY / "tests" / "golden"
@@ -25,3 +32,59 @@ def golden_path(name: str) -> Path:
         if (root / name).exists():
             return root / name
     pytest.skip(f"reference file {name} is not in {' or '.join(map(str, golden_roots()))}")
+
+
+def load_script(path: str) -> ModuleType:
+    """A script of the repository that is not part of the package, as a module."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, REPOSITORY / path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few sample videos with their index."""
+    folder = tmp_path_factory.mktemp("sample")
+    assert load_script("data/sample/make_videos.py").main(["-o", str(folder), "--train", "8", "--test", "4"]) == 0
+    assert load_script("data/ucf24/build_split.py").main([str(folder), "-o", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_overrides(sample_data: Path) -> list[str]:
+    """What makes `yowo_sample.yaml` a network of a few thousand weights on `sample_data`."""
+    return [
+        "MODEL.backbone_2d.width=0.125",
+        "MODEL.backbone_2d.out_channels=8",
+        "MODEL.backbone_3d.width=0.0625",
+        "MODEL.backbone_3d.cardinality=2",
+        "MODEL.neck.channels=16",
+        "MODEL.neck.out_channels=16",
+        "MODEL.input.num_frames=4",
+        "MODEL.input.size=64",
+        f"classes={sample_data / 'classes.txt'}",
+        f"DATASET.train.index={sample_data / 'train.jsonl'}",
+        "DATASET.train.step=20",
+        f"DATASET.test.index={sample_data / 'test.jsonl'}",
+        "DATASET.test.step=10",
+        "batch_size=4",
+        "num_workers=0",
+        "epochs=2",
+    ]
+
+
+@pytest.fixture(scope="session")
+def tiny_config(tiny_overrides: list[str]) -> Config:
+    """`yowo_sample.yaml` made tiny."""
+    return load_config(REPOSITORY / "configs" / "localization" / "yowo_sample.yaml", tiny_overrides)
+
+
+@pytest.fixture(scope="session")
+def trained(tiny_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output folder of a short training run."""
+    folder = tmp_path_factory.mktemp("trained")
+    Trainer(dataclasses.replace(tiny_config, output_dir=str(folder))).fit()
+    return folder

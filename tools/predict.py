@@ -22,9 +22,13 @@ from paddlevideo.utils.logging import start_logging
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-i", "--input", required=True, help="video, folder of videos or of numbered frames, or pattern")
+    parser.add_argument(
+        "-i", "--input", required=True, help="video, folder of videos or of numbered frames, or pattern"
+    )
     network = parser.add_mutually_exclusive_group()
-    network.add_argument("-m", "--model", type=Path, default=Path("inference"), help="export folder (default: inference)")
+    network.add_argument(
+        "-m", "--model", type=Path, default=Path("inference"), help="export folder (default: inference)"
+    )
     network.add_argument("-w", "--weights", type=Path, help="run trained weights (.pdparams) without exporting them")
     parser.add_argument("-c", "--config", type=Path, help="with -w: yaml file; default: config.yaml beside the weights")
     parser.add_argument("-o", "--output", default="predictions", help="folder (default: predictions)")

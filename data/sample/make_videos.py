@@ -289,7 +289,8 @@ def make_scene(rng: np.random.Generator, look: Look, label: int, cast: str) -> S
 def plan(train: int, test: int, seed: int) -> Iterator[tuple[str, str, Scene]]:
     """The split ("train" or "test"), the name `<Class>/<video>` and the scene of every video.
 
-    A class has four clips in a group. Groups of the test split start at 21, or after the last one of the train split.
+    The n-th videos of all classes show the same scene and figures and differ in the motion alone. A class has four clips
+    in a group. Groups of the test split start at 21, or after the last one of the train split.
     """
     per_group = 4 * len(CLASSES)
     first_test_group = max(20, -(-train // per_group)) + 1
@@ -299,7 +300,7 @@ def plan(train: int, test: int, seed: int) -> Iterator[tuple[str, str, Scene]]:
         for index in range(count):
             turn, label = divmod(index, len(CLASSES))
             name = f"v_{CLASSES[label]}_g{first + turn // 4:02d}_c{turn % 4 + 1:02d}"
-            rng = np.random.default_rng((seed, part, index))
+            rng = np.random.default_rng((seed, part, turn))
             yield split, f"{CLASSES[label]}/{name}", make_scene(rng, look, label, CASTS[turn % len(CASTS)])
 
 

@@ -1,7 +1,7 @@
 """Write train.jsonl, test.jsonl and classes.txt: the index files of UCF101-24, or of a data set laid out like it.
 
-Without --videos, ROOT is the YOWO archive: rgb-images, labels and splitfiles. With --videos, frames stay in the original
-videos and the boxes come from a tube annotation such as pyannot.pkl. See the README.md beside this file.
+Without --videos, ROOT is the YOWO archive: rgb-images, labels and splitfiles. With --videos, frames stay in the
+original videos and boxes come from a tube annotation such as pyannot.pkl. See the README.md beside this file.
 """
 
 from __future__ import annotations
@@ -74,9 +74,11 @@ def read_list(path: Path) -> Names:
         ValueError: another kind of line, a name twice, or no name; names file and line.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such split list; it should hold one Class/video a line. To get one, {TWO_WAYS}")
+        raise FileNotFoundError(
+            f"{path}: no such split list; it should hold one Class/video a line. To get one, {TWO_WAYS}"
+        )
     names: Names = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_lines(path), start=1):
         name, where = line.strip(), f"{path}:{number}"
         if not name:
             continue
@@ -90,9 +92,16 @@ def read_list(path: Path) -> Names:
     return names
 
 
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected a text file in UTF-8 ({error}); get it again") from error
+
+
 def complement(known: Iterable[str], test: Names) -> Names:
     """Every known video that is not in the test list, sorted."""
-    return {name: "the annotated videos outside the test list" for name in sorted(set(known) - set(test))}
+    return dict.fromkeys(sorted(set(known) - set(test)), "the annotated videos outside the test list")
 
 
 def read_lists(args: argparse.Namespace, annotated: Iterable[str] | None = None) -> dict[str, Names]:
@@ -111,36 +120,36 @@ def read_lists(args: argparse.Namespace, annotated: Iterable[str] | None = None)
     shared = [name for name in train if name in test]
     if shared and not train_path.samefile(test_path):
         raise ValueError(
-            f"{train[shared[0]]}: {shared[0]} is a test video too ({test[shared[0]]}), as are {len(shared) - 1} others; "
+            f"{train[shared[0]]}: {shared[0]} is a test video too ({test[shared[0]]}), {len(shared)} videos in all; "
             "the splits should share no video. Pass one file as both lists if that is what you want"
         )
     return {"train": train, "test": test}
 
 
-def class_names(seen: Places, chosen: tuple[str, ...] | None) -> tuple[str, ...]:
+def class_names(seen: Places, num_classes: int, chosen: tuple[str, ...] | None) -> tuple[str, ...]:
     """Class names by label.
 
     Args:
         seen: every pair of label and name in the data.
+        num_classes: how many names to find in the data.
         chosen: the names that the user says are right; without them, the data tell.
 
     Raises:
         ValueError: the data contradict these names or themselves, or a label has no name.
     """
-    names = {label: name for label, name in reversed(seen)}
-    if chosen is None:
-        gaps = sorted(set(range(max(names, default=0) + 1)) - set(names))
-        if gaps:
-            numbers = ", ".join(str(gap + 1) for gap in gaps)
-            raise ValueError(f"nothing tells the name of class {numbers} (counted from 1); pass --classes FILE")
-    classes = chosen or tuple(names[label] for label in sorted(names))
+    first = dict(reversed(seen))  # the first name seen with each label
+    gaps = [str(label + 1) for label in range(num_classes) if label not in first]
+    if chosen is None and gaps:
+        raise ValueError(f"no box tells the name of class {', '.join(gaps)} of 1..{num_classes}; pass --classes FILE")
+    classes = chosen or tuple(first[label] for label in range(num_classes))
     for (label, name), where in seen.items():
-        if label >= len(classes) or classes[label] != name or classes.index(name) != label:
-            known = f"{classes[label]} elsewhere" if label < len(classes) else f"beyond the {len(classes)} classes"
-            again = f", and {name} has number {classes.index(name) + 1}" if name in classes else ""
+        right = classes.index(name) if name in classes else None
+        if right != label:
+            known = f"the number of {name} is {right + 1}" if right is not None else f"{name} is none of the classes"
+            number = f"number {label + 1} is that of {classes[label]}" if label < len(classes) else "that is too high"
             raise ValueError(
-                f"{where}: class number {label + 1} (counted from 1) goes with {name} here, but is {known}{again}; "
-                "mend the data or the list of classes (--classes FILE)"
+                f"{where}: class number {label + 1} (from 1) goes with {name} here, but {known} and {number}; "
+                "mend the data, or pass the right names in --classes FILE"
             )
     return classes
 
@@ -208,7 +217,8 @@ def from_videos(args: argparse.Namespace, chosen: tuple[str, ...] | None) -> Dat
     if not args.videos.is_dir():
         raise FileNotFoundError(f"{args.videos}: no such folder of videos; {TWO_WAYS}")
     annotation = read_tubes(args.annotation or args.root / "splitfiles" / "pyannot.pkl", args.tube_ends)
-    classes = class_names({(a.label, name.split("/")[0]): name for name, a in annotation.items()}, chosen)
+    seen = {(video.label, name.split("/")[0]): name for name, video in annotation.items()}
+    classes = class_names(seen, 1 + max(label for label, _ in seen), chosen)
     check_class_file(args.output, classes)
     splits = []
     for split, names in read_lists(args, annotation).items():
@@ -252,9 +262,235 @@ def from_archive(args: argparse.Namespace, chosen: tuple[str, ...] | None) -> Da
     splits = []
     for split, names in read_lists(args).items():
         print(f"{split}: reading {len(names)} folders")
+        for name, where in names.items():
+            if not (images / name).is_dir():
+                raise FileNotFoundError(
+                    f"{where}: no folder {images / name}; extract the archive again or mend the list"
+                )
         labelled = [name for name in names if (args.root / "labels" / name).is_dir()]
-        videos = tuple(_folder_entry(name, names[name], args, num_classes, seen) for name in labelled)
+        videos = tuple(_folder_entry(name, args, num_classes, seen) for name in labelled)
         splits.append(Split(split, videos, (), tuple(name for name in names if name not in labelled)))
-    classes = class_names(seen, chosen)
+    if not seen:
+        raise FileNotFoundError(f"{args.root / 'labels'}: holds no box of any listed video; {TWO_WAYS}")
+    classes = class_names(seen, num_classes, chosen)
     check_class_file(args.output, classes)
     return Dataset(classes, args.root, tuple(splits), _extent(v for split in splits for v in split.videos))
+
+
+def _folder_entry(name: str, args: argparse.Namespace, num_classes: int, seen: Places) -> VideoEntry:
+    """One video of the archive; notes in `seen` which label goes with its class folder."""
+    images, labels = args.root / "rgb-images" / name, args.root / "labels" / name
+    pictures = FrameFolder(images)
+    rows: list[list[float]] = []
+    for path in sorted(labels.iterdir()):
+        if not re.fullmatch(r"\d+\.txt", path.name):
+            continue
+        frame = int(path.stem)
+        if not 1 <= frame <= len(pictures):
+            raise FileNotFoundError(
+                f"{path}: there is no picture {images / path.stem}.jpg for this label file, the folder has "
+                f"{len(pictures)}; extract the archive again"
+            )
+        for number, line in enumerate(_lines(path), start=1):
+            if line.strip():
+                row = _label_row(line, num_classes, f"{path}:{number}")
+                seen.setdefault((int(row[0]), name.split("/")[0]), f"{path}:{number}")
+                rows.append([frame, *row])
+    boxes = _sorted(np.array(rows, np.float64).reshape(-1, 6))
+    return _entry(name, images, len(pictures), args.annotation_size or pictures.size, boxes)
+
+
+def _label_row(line: str, num_classes: int, where: str) -> list[float]:
+    """Label from 0 and the box of one line `class x1 y1 x2 y2`, where classes count from 1."""
+    try:
+        values = [float(value) for value in line.split()]
+    except ValueError:
+        values = []
+    if len(values) != 5 or not all(map(math.isfinite, values)):
+        raise ValueError(f"{where}: expected 5 finite numbers, class x1 y1 x2 y2, got {line!r}")
+    label, x1, y1, x2, y2 = values
+    if label % 1 or not 1 <= label <= num_classes:
+        raise ValueError(f"{where}: the class should be an integer in 1..{num_classes}, got {line!r}")
+    if x2 <= x1 or y2 <= y1:
+        raise ValueError(f"{where}: x1 should be less than x2 and y1 less than y2, got {line!r}")
+    return [label - 1, x1, y1, x2, y2]
+
+
+def _entry(name: str, source: Path, num_frames: int, size: Size, boxes: Boxes) -> VideoEntry:
+    height, width = size
+    low, high = boxes[:, 2:4].min(1, initial=0), boxes[:, 4:] - [width, height]
+    outside = np.maximum(-low, high.max(1, initial=-np.inf)) > SLACK_PX
+    if outside.any():
+        box = boxes[outside][0].tolist()
+        raise ValueError(
+            f"{name}, frame {box[0]:.0f}: box {box[2:]} (x1, y1, x2, y2) is outside of the frame of {width}x{height}; "
+            "pass --annotation-size WIDTHxHEIGHT if the boxes were drawn at another size"
+        )
+    return VideoEntry(name, source, num_frames, size, boxes)
+
+
+def _extent(annotated: Iterable[Annotation | VideoEntry]) -> np.ndarray:
+    return np.concatenate([np.zeros((1, 2)), *(item.boxes[:, 4:] for item in annotated)]).max(0)
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def check_class_file(folder: Path, classes: tuple[str, ...]) -> None:
+    """Refuse to go on if the folder holds the class names of another data set.
+
+    Raises:
+        ValueError: `classes.txt` is there and has other names.
+    """
+    path = folder / "classes.txt"
+    if path.is_file() and (names := read_classes(path)) != classes:
+        raise ValueError(
+            f"{path}: holds {len(names)} other classes ({_first(names)}) than the data ({len(classes)}: "
+            f"{_first(classes)}); choose another folder with -o, or remove the file"
+        )
+
+
+def read_classes(path: Path) -> tuple[str, ...]:
+    """Read class names, one a line.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no name, or one twice.
+    """
+    names = tuple(line.strip() for line in _lines(path) if line.strip())
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"{path}: expected one class name a line, each once, got {list(names)}")
+    return names
+
+
+def totals(annotated: Iterable[Annotation | VideoEntry]) -> tuple[int, int, int, int]:
+    """Videos, their frames, their annotated frames, and boxes."""
+    rows = [(1, item.num_frames, len(np.unique(item.boxes[:, 0])), len(item.boxes)) for item in annotated]
+    videos, frames, annotated_frames, boxes = np.array(rows, np.int64).reshape(-1, 4).sum(0).tolist()
+    return videos, frames, annotated_frames, boxes
+
+
+def write(dataset: Dataset, folder: Path) -> None:
+    """Write the class names, and every split that has a video with boxes."""
+    names = "".join(f"{name}\n" for name in dataset.classes)
+    write_atomically(folder / "classes.txt", lambda file: file.write_text(names, encoding="utf-8"))
+    for split in dataset.splits:
+        path = folder / f"{split.name}.jsonl"
+        if any(len(video.boxes) for video in split.videos):
+            write_index(path, ActionIndex(dataset.classes, split.videos), dataset.media)
+            print(f"wrote {path}")
+        else:
+            old = "; the file of that name is from an earlier run" if path.exists() else ""
+            print(f"note: {path} is not written, none of its videos is present with boxes{old}")
+
+
+def report(dataset: Dataset, annotation_size: Size | None) -> None:
+    """Print what was found, what was left out, and what looks wrong."""
+    print(f"\n{'split':<8}{'videos':>8}{'frames':>10}{'annotated':>11}{'boxes':>9}")
+    for split in dataset.splits:
+        videos, frames, annotated, boxes = totals(split.videos)
+        print(f"{split.name:<8}{videos:>8}{frames:>10}{annotated:>11}{boxes:>9}")
+    print(f"\n{'boxes of class':<24}" + "".join(f"{split.name:>9}" for split in dataset.splits))
+    labels = [np.concatenate([np.zeros(0), *(v.boxes[:, 1] for v in split.videos)]) for split in dataset.splits]
+    for label, name in enumerate(dataset.classes):
+        print(f"{label + 1:>3} {name:<20}" + "".join(f"{np.sum(found == label):>9}" for found in labels))
+    print()
+    for split in dataset.splits:
+        _report_absent(split)
+    train, test = ({video.id for video in split.videos} for split in dataset.splits)
+    shared = len(train & test)
+    print(
+        f"note: train and test share {shared} videos, as the same list says"
+        if shared
+        else "train and test share no video"
+    )
+    sizes = {video.size for split in dataset.splits for video in split.videos}
+    if annotation_size is None:
+        _warn_of_size(sizes, dataset.extent)
+
+
+def _report_absent(split: Split) -> None:
+    listed = len(split.videos) + len(split.missing) + len(split.unannotated)
+    if split.missing:
+        print(
+            f"note: present {len(split.videos)} of {listed} {split.name} videos; "
+            f"no file for {len(split.missing)}: {_first(split.missing)}"
+        )
+    if split.unannotated:
+        print(
+            f"note: {len(split.unannotated)} of {listed} listed {split.name} videos have no annotation and are left "
+            f"out: {_first(split.unannotated)}"
+        )
+
+
+def _warn_of_size(sizes: set[Size], extent: np.ndarray) -> None:
+    advice = "pass --annotation-size WIDTHxHEIGHT if the boxes were drawn at another size"
+    if len(sizes) > 1:
+        print(f"note: the videos have {len(sizes)} sizes; each one's boxes are taken to be drawn at its own; {advice}")
+    else:
+        height, width = next(iter(sizes))
+        if np.abs(extent - [width, height]).max() > SLACK_PX:
+            print(
+                f"warning: the boxes of the whole annotation reach to {extent[0]:g}x{extent[1]:g}, but the videos are "
+                f"{width}x{height}; {advice}",
+                file=sys.stderr,
+            )
+
+
+def _size(text: str) -> Size:
+    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"expected WIDTHxHEIGHT, such as 320x240, got {text!r}")
+    return int(match[2]), int(match[1])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add: Callable[..., Any] = parser.add_argument
+    add("root", type=Path, nargs="?", default=HERE, help="folder of the data (default: the folder of this script)")
+    add("-o", "--output", type=Path, default=HERE, help="where to write (default: the folder of this script)")
+    add("--videos", type=Path, help="folder of videos, Class/video.avi or video.avi (or .mp4)")
+    add("--annotation", type=Path, help="tubes, with --videos (default: ROOT/splitfiles/pyannot.pkl)")
+    add(
+        "--train-list",
+        type=Path,
+        help="default: ROOT/splitfiles/trainlist01.txt; with --videos, if there is none: all "
+        "annotated videos outside the test list",
+    )
+    add("--test-list", type=Path, help="default: ROOT/splitfiles/testlist01.txt")
+    add("--classes", type=Path, help="class names in the order of their numbers; default: found in the data")
+    add(
+        "--annotation-size",
+        type=_size,
+        help="WIDTHxHEIGHT of the frames that were annotated (default: the media's own)",
+    )
+    add(
+        "--tube-ends",
+        choices=("drop", "keep"),
+        default="drop",
+        help="the last box of every tube: leave it out as the "
+        "published label files do, or keep it (with --videos; default: drop)",
+    )
+    add("--require-all", action="store_true", help="with --videos: a listed video without a file is an error")
+    return parser
+
+
+def run(arguments: Sequence[str] | None) -> None:
+    """Parse the command line, read, write and report."""
+    args = _parser().parse_args(arguments)
+    output_folder(args.output)
+    chosen = read_classes(args.classes) if args.classes else None
+    dataset = from_videos(args, chosen) if args.videos else from_archive(args, chosen)
+    write(dataset, args.output)
+    report(dataset, args.annotation_size)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    return run_command(lambda: run(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

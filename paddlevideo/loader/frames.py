@@ -256,7 +256,7 @@ def _read_picture(path: Path) -> Frames:
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such frame; was it removed while reading?") from None
     end = _PICTURE_ENDS.get(data[:2])
-    # OpenCV fills what is missing of a picture with grey and says nothing, hence the look at its end.
+    # Versions of OpenCV fill what is missing of a picture with grey and say nothing, hence the look at its end.
     whole = end is not None and data.rstrip(b"\0").endswith(end)
     frame = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if whole else None
     if frame is None:

@@ -24,6 +24,7 @@ def centred_iou(a: Tensor, b: Tensor) -> Tensor:
     Args:
         a: `[..., 4]`, centre x, centre y, width, height in any one unit.
         b: `[..., 4]`, in the unit of `a`.
+
     Returns:
         `[...]` in 0..1; 0 where either box has no area.
     """

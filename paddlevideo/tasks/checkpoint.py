@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,8 @@ def save_training(model: nn.Layer, optimizer: Any, progress: dict[str, Any], pat
     """
     names = {parameter.name: key for key, parameter in model.named_parameters()}
     longest_first = sorted(names, key=len, reverse=True)
-    arrays, schedule = {}, {}
+    arrays: dict[str, Any] = {}
+    schedule: dict[str, Any] = {}
     for key, value in optimizer.state_dict().items():
         owner = next((name for name in longest_first if key.startswith(name + "_")), None)
         if key == "LR_Scheduler":
@@ -79,9 +81,9 @@ def save_training(model: nn.Layer, optimizer: Any, progress: dict[str, Any], pat
         elif owner is None:
             raise KeyError(f"optimizer state {key} belongs to no parameter")
         else:
-            arrays[f"{names[owner]}::{key[len(owner) :]}"] = value
+            arrays[f"{names[owner]}::{key[len(owner) :]}"] = value.numpy()
     state = {"optimizer": arrays, "schedule": schedule, "progress": progress}
-    write_atomically(path, lambda file: paddle.save(state, str(file)))
+    write_atomically(path, lambda file: file.write_bytes(pickle.dumps(state)))
 
 
 def load_training(model: nn.Layer, optimizer: Any, path: Path) -> dict[str, Any]:

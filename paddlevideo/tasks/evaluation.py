@@ -32,6 +32,7 @@ def evaluate(
         metrics: they are reset first.
         interval: batches between lines of progress.
         sink: is given every prediction as well.
+
     Returns:
         The numbers of all metrics.
     """

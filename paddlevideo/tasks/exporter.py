@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
@@ -57,8 +58,9 @@ def export(model: VideoModel, config: Config, folder: str | Path) -> Path:
     model.eval()
     inputs = probe(model)
     eager = eager_network(model)(inputs)
-    spec = {
-        name: paddle.static.InputSpec([None, *item.shape], item.dtype, name) for name, item in model.input.spec().items()
+    spec: Any = {
+        name: paddle.static.InputSpec([None, *item.shape], item.dtype, name)
+        for name, item in model.input.spec().items()
     }
     static = paddle.jit.to_static(ExportGraph(model), input_spec=[spec], full_graph=True)
     paddle.jit.save(static, str(folder / "model"))

@@ -61,10 +61,11 @@ def build_loader(config: Config, dataset: VideoDataset, phase: Phase) -> DataLoa
         batch_size=config.batch_size,
         drop_last=is_training and len(dataset) >= config.batch_size,
     )
-    return DataLoader(dataset, batch_sampler=batches, num_workers=config.num_workers, collate_fn=collate)
+    collate_fn: Any = collate  # Paddle's type for it does not know our samples
+    return DataLoader(dataset, batch_sampler=batches, num_workers=config.num_workers, collate_fn=collate_fn)
 
 
-class EpochShuffle(Sampler):  # type: ignore[type-arg]
+class EpochShuffle(Sampler):
     """Sample numbers in an order that follows from seed and epoch."""
 
     def __init__(self, dataset: VideoDataset, seed: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import paddle
 from paddle.optimizer.lr import LRScheduler
 
-from paddlevideo.config import Config, save_config
+from paddlevideo.config import AmpLevel, Config, save_config
 from paddlevideo.solver import build_optimizer
 from paddlevideo.tasks.checkpoint import load_training, load_weights, save_training, save_weights
 from paddlevideo.tasks.evaluation import evaluate, table
@@ -115,7 +115,7 @@ class Trainer:
         Raises:
             FloatingPointError: the loss is not finite; names its parts and the samples.
         """
-        with paddle.amp.auto_cast(enable=self.amp_level != "O0", level=_level_for_paddle(self.amp_level)):
+        with paddle.amp.auto_cast(enable=self.amp_level != "O0", level=self.amp_level):
             outputs = self.model(batch["inputs"], batch["targets"])
         losses = self.model.loss(outputs, batch["targets"])
         values = {name: float(value.item()) for name, value in losses.items()}
@@ -160,12 +160,8 @@ class Trainer:
             file.write(json.dumps(facts) + "\n")
 
 
-def _supported_amp_level(level: str) -> str:
+def _supported_amp_level(level: AmpLevel) -> AmpLevel:
     if level != "O0" and paddle.device.get_device() == "cpu":
         logger.info("mixed precision %s is not available on a CPU with this Paddle; training in float32", level)
         return "O0"
     return level
-
-
-def _level_for_paddle(level: str) -> str:
-    return "O1" if level == "O0" else level

@@ -36,9 +36,7 @@ class DetectionWriter:
 
     def __enter__(self) -> DetectionWriter:
         height, width = self.size
-        self.video = cv2.VideoWriter(
-            str(self.video_path), cv2.VideoWriter.fourcc(*"mp4v"), self.fps, (width, height)
-        )
+        self.video = cv2.VideoWriter(str(self.video_path), cv2.VideoWriter.fourcc(*"mp4v"), self.fps, (width, height))
         if not self.video.isOpened():
             raise PermissionError(f"{self.video_path}: cannot write an mp4 of {width}x{height} at {self.fps:g} fps")
         self.lines: TextIO = self.lines_path.open("w", encoding="utf-8")

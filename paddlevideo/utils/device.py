@@ -15,6 +15,7 @@ def use_device(name: str | None) -> str:
 
     Args:
         name: `cpu`, `gpu` or `gpu:N`; None is the GPU if there is one.
+
     Returns:
         The device selected.
 

@@ -76,7 +76,9 @@ def test_forward(yowo: YOWO, case: str) -> None:
     seen["branch3d"] = seen["branch3d"].mean(2, keepdims=True)
     for part in ("branch2d", "branch3d", "cfam"):
         assert_close_to_max(seen[part], expected[f"{case}/{part}"], FORWARD_TOLERANCE, part)
-    assert_close_to_max(raw.reshape(expected[f"{case}/final"].shape), expected[f"{case}/final"], FORWARD_TOLERANCE, "raw")
+    assert_close_to_max(
+        raw.reshape(expected[f"{case}/final"].shape), expected[f"{case}/final"], FORWARD_TOLERANCE, "raw"
+    )
     for name, value in seen.items():
         if name.startswith("tap/") and f"{case}/{name}" in expected:
             facts = [value.mean(), value.std(), np.abs(value).max(), *value.ravel()[:5]]

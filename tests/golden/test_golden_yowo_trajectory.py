@@ -106,7 +106,9 @@ def check_first_step(
 
 def check_end(model: YOWO, clip: paddle.Tensor, expected: dict[str, npt.NDArray[np.float32]], run: str) -> None:
     tolerance = WEIGHT_TOLERANCE[run]
-    np.testing.assert_allclose(model.head.conv.weight.numpy()[:, :8, 0, 0], expected["conv_final_after4"], atol=tolerance)
+    np.testing.assert_allclose(
+        model.head.conv.weight.numpy()[:, :8, 0, 0], expected["conv_final_after4"], atol=tolerance
+    )
     np.testing.assert_allclose(
         model.neck.attention.gamma.numpy().ravel(), expected["gamma_after4"].ravel(), atol=tolerance
     )

@@ -28,7 +28,8 @@ def bright_box(x1: int, y1: int, x2: int, y2: int) -> dict[str, Any]:
     frames = np.zeros((2, HEIGHT, WIDTH, 3), np.uint8)
     frames[:, y1:y2, x1:x2] = 255
     box = np.array([[x1, y1, x2, y2]], np.float32) / [WIDTH, HEIGHT, WIDTH, HEIGHT]
-    return {"frames": frames, "targets": {"boxes": box.astype(np.float32), "labels": np.array([3])}, "meta": {"id": "v"}}
+    targets = {"boxes": box.astype(np.float32), "labels": np.array([3])}
+    return {"frames": frames, "targets": targets, "meta": {"id": "v"}}
 
 
 def box_of_pixels(sample: dict[str, Any]) -> list[float]:

@@ -13,7 +13,7 @@ from paddlevideo.loader.transforms import Transform
 from paddlevideo.types import Arrays, Sample
 
 
-class VideoDataset(paddle.io.Dataset):  # type: ignore[type-arg]
+class VideoDataset(paddle.io.Dataset):
     """Samples by number; a subclass says what sample `index` is, this class reads and transforms it.
 
     Args:

@@ -29,7 +29,7 @@ class YOWOHead(nn.Layer):
             raise ValueError(f"YOWOHead: anchors should be pairs of positive width and height, got {anchors}")
         if num_classes < 1:
             raise ValueError("YOWOHead needs at least one class; is `classes` set in the config?")
-        self.anchors = [tuple(map(float, anchor)) for anchor in anchors]
+        self.anchors = [list(map(float, anchor)) for anchor in anchors]
         self.num_classes = num_classes
         bound = in_channels**-0.5
         self.conv = nn.Conv2D(
@@ -59,12 +59,13 @@ class YOWOHead(nn.Layer):
         }
 
 
-def decode_boxes(raw: Tensor, anchors: Sequence[tuple[float, float]]) -> Tensor:
+def decode_boxes(raw: Tensor, anchors: Sequence[Sequence[float]]) -> Tensor:
     """Boxes in grid cells from raw x, y, w, h (YOLOv2, sec. 2).
 
     Args:
         raw: `[B, H, W, A, 4]`.
         anchors: `[A, 2]`, width and height in grid cells.
+
     Returns:
         `[B, H, W, A, 4]`, centre x, centre y, width, height in grid cells.
     """

@@ -67,6 +67,7 @@ class RegionLoss(nn.Layer):
         Args:
             raw: `[B, A, 5 + C, H, W]`.
             targets: `boxes [B, N, 4]` corners as fractions of the frame, `labels [B, N]`, -1 for padding; N >= 1.
+
         Returns:
             Scalars: `loss`, its summands `x, y, w, h, confidence, class`, and the share of boxes already found,
             `recall`.

@@ -45,9 +45,7 @@ class CFAM(nn.Layer):
         dropout: share of whole channels dropped before the last convolution while training.
     """
 
-    def __init__(
-        self, in_channels: int, channels: int = 1024, out_channels: int = 1024, dropout: float = 0.1
-    ) -> None:
+    def __init__(self, in_channels: int, channels: int = 1024, out_channels: int = 1024, dropout: float = 0.1) -> None:
         super().__init__()
         self.out_channels = out_channels
         self.reduce = conv_norm_relu(in_channels, channels, 1)

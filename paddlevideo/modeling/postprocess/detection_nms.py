@@ -42,6 +42,7 @@ class DetectionNMS:
         Args:
             decoded: `boxes [B, M, 4]`, `objectness [B, M]`, `probabilities [B, M, C]`.
             meta: of each sample; not needed here.
+
         Returns:
             For each sample `boxes [K, 4]` as fractions of the frame, `labels [K]`, `scores [K]`, `objectness [K]`.
         """
@@ -89,6 +90,7 @@ def suppress(
         scores: `[B, M]`; of equal scores the first goes first.
         candidates: `[B, M]`, boxes that take part.
         iou_threshold: 0..1.
+
     Returns:
         `[B, M]`, which boxes stay.
     """
@@ -108,6 +110,7 @@ def pairwise_iou(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
     Args:
         boxes: `[B, M, 4]`, corners in any one unit.
+
     Returns:
         `[B, M, M]` in 0..1; 0 where either box has no area.
     """

@@ -1,0 +1,36 @@
+"""Which videos a user means."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+VIDEO_SUFFIXES = {".avi", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"}
+PICTURE_SUFFIXES = {".jpg", ".png"}
+
+
+def find_sources(text: str) -> list[Path]:
+    """The videos of a path or pattern, in order.
+
+    Args:
+        text: a video file, a folder of numbered pictures (one video), a folder of videos, or a pattern such as
+            `clips/*.mp4`.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+    """
+    path = Path(text)
+    if path.is_dir():
+        inside = sorted(path.iterdir())
+        videos = [item for item in inside if item.suffix.lower() in VIDEO_SUFFIXES]
+        if videos:
+            return videos
+        if any(item.suffix.lower() in PICTURE_SUFFIXES for item in inside):
+            return [path]
+        raise FileNotFoundError(f"{path}: neither a video nor a picture is in this folder")
+    if path.exists():
+        return [path]
+    matches = sorted(Path(match) for match in glob.glob(text, recursive=True))  # noqa: PTH207 - Path.glob refuses absolute patterns
+    if not matches:
+        raise FileNotFoundError(f"{text}: no such file or folder, and nothing matches it as a pattern")
+    return matches

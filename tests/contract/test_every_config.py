@@ -1,0 +1,116 @@
+"""What every model of the zoo promises, checked for every config, at its full width on small pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import paddle
+import pytest
+
+from paddlevideo.config import Config, load_config
+from paddlevideo.modeling.models import VideoModel
+from paddlevideo.solver import build_optimizer
+from paddlevideo.tasks.checkpoint import load_weights, save_weights
+from paddlevideo.tasks.exporter import export, probe
+from paddlevideo.tasks.parts import build_metrics, build_model, build_pipeline
+from paddlevideo.tasks.predictor import eager_network
+from paddlevideo.types import Tensors
+from paddlevideo.utils.cpu import use_onednn
+from paddlevideo.utils.device import seed_everything
+from tests.conftest import REPOSITORY
+
+CONFIGS = sorted((REPOSITORY / "configs").glob("*/*.yaml"))
+SMALL = ["MODEL.input.size=64"]
+
+
+@pytest.fixture(scope="module", params=CONFIGS, ids=lambda path: path.stem)
+def config(request: pytest.FixtureRequest) -> Config:
+    return load_config(request.param, SMALL)
+
+
+@pytest.fixture(scope="module")
+def model(config: Config) -> VideoModel:
+    seed_everything(0)
+    model = build_model(config)
+    use_onednn(model)
+    return model
+
+
+def batch_of(model: VideoModel, size: int) -> Tensors:
+    one = probe(model)
+    rng = np.random.default_rng(1)
+    return {name: paddle.to_tensor(rng.random((size, *v.shape[1:])).astype(v.dtype)) for name, v in one.items()}
+
+
+def targets_of(config: Config, objects: bool) -> Tensors:
+    """Two samples; without objects all rows are padding."""
+    boxes = [[[0.1, 0.2, 0.5, 0.9], [0.5, 0.1, 0.8, 0.5]], [[0.3, 0.3, 0.6, 0.7], [0, 0, 0, 0]]]
+    labels = [[0, len(config.classes) - 1], [1, -1]] if objects else [[-1, -1], [-1, -1]]
+    return {"boxes": paddle.to_tensor(boxes, "float32"), "labels": paddle.to_tensor(labels, "int64")}
+
+
+def test_all_parts_of_the_config_can_be_built(config: Config, model: VideoModel) -> None:
+    assert build_metrics(config)[0].primary
+    for phase in ("train", "test"):
+        pipeline = build_pipeline(config.PIPELINE[phase], model.input)
+        frames = pipeline["sampler"](100, 50, np.random.default_rng(0))
+        clip = np.random.default_rng(0).integers(0, 256, (len(frames), 24, 32, 3)).astype(np.uint8)
+        sample = {"frames": clip, "targets": {"boxes": np.zeros((0, 4), np.float32)}, "meta": {"id": "v/1"}}
+        for transform in pipeline["transforms"]:
+            sample = transform(sample, np.random.default_rng(0))
+        made, spec = model.input(sample), model.input.spec()
+        assert {name: (value.shape, str(value.dtype)) for name, value in made.items()} == {
+            name: (item.shape, item.dtype) for name, item in spec.items()
+        }
+
+
+@pytest.mark.parametrize("objects", [True, False])
+def test_every_weight_gets_a_finite_gradient(config: Config, model: VideoModel, objects: bool) -> None:
+    model.train()
+    losses = model.loss(model(batch_of(model, 2)), targets_of(config, objects))
+    losses["loss"].backward()
+    for name, parameter in model.named_parameters():
+        if not parameter.stop_gradient:
+            assert parameter.grad is not None, name
+            gradient = parameter.grad.numpy()
+            assert np.isfinite(gradient).all(), name
+            assert not objects or np.abs(gradient).max() > 0, name
+    model.clear_gradients()
+
+
+def test_samples_of_a_batch_do_not_touch_each_other(model: VideoModel) -> None:
+    both = batch_of(model, 2)
+    together = eager_network(model)(both)
+    for number in range(2):
+        alone = eager_network(model)({name: value[number : number + 1] for name, value in both.items()})
+        for name, value in alone.items():
+            np.testing.assert_allclose(value[0], together[name][number], atol=1e-4 * np.abs(value).max(), err_msg=name)
+
+
+def test_weights_survive_a_file(config: Config, model: VideoModel, tmp_path: Path) -> None:
+    save_weights(model, tmp_path / "w.pdparams")
+    other = build_model(config)
+    load_weights(other, tmp_path / "w.pdparams")
+    for name, value in model.state_dict().items():
+        np.testing.assert_array_equal(other.state_dict()[name].numpy(), value.numpy(), err_msg=name)
+
+
+def test_export_equals_eager(config: Config, model: VideoModel, tmp_path: Path) -> None:
+    fresh = build_model(config)
+    fresh.set_state_dict(model.state_dict())
+    assert (export(fresh, config, tmp_path) / "inference.yaml").is_file()  # export itself compares, and raises
+
+
+def test_some_steps_on_one_batch_lower_the_loss(config: Config, model: VideoModel) -> None:
+    optimizer = build_optimizer({"name": "Adam", "learning_rate": 1e-4}, model)
+    inputs, targets = batch_of(model, 2), targets_of(config, True)
+    model.train()
+    values = []
+    for _ in range(4):
+        losses = model.loss(model(inputs), targets)
+        losses["loss"].backward()
+        optimizer.step()
+        optimizer.clear_grad()
+        values.append(losses["loss"].item())
+    assert values[-1] < 0.9 * values[0]

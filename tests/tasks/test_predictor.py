@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+import shutil
+import tracemalloc
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from paddlevideo.config import load_config
+from paddlevideo.tasks.exporter import TOLERANCE, compare, export_weights
+from paddlevideo.tasks.parts import build_dataset
+from paddlevideo.tasks.predictor import Predictor, read_facts
+from paddlevideo.tasks.writers import predict_file
+
+
+@pytest.fixture(scope="module")
+def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exported")
+    return export_weights(load_config(trained / "config.yaml"), trained / "best.pdparams", folder)
+
+
+@pytest.fixture(scope="module")
+def eager(trained: Path) -> Predictor:
+    return Predictor.from_checkpoint(load_config(trained / "config.yaml"), trained / "best.pdparams")
+
+
+@pytest.fixture(scope="module")
+def video(sample_data: Path) -> Path:
+    return next((sample_data / "videos").glob("*/*_g2*_c01.mp4"))
+
+
+@pytest.mark.parametrize("onednn", [True, False])
+def test_exported_network_equals_eager_at_any_batch_size(exported: Path, eager: Predictor, onednn: bool) -> None:
+    network = Predictor.from_export(exported, onednn=onednn).network
+    clips = np.random.default_rng(0).random((3, 3, 4, 64, 64), np.float32)
+    expected, answer = eager.network({"clip": clips}), network({"clip": clips})
+    assert set(answer) == set(expected) == {"boxes", "objectness", "probabilities"}
+    for name, value in expected.items():
+        np.testing.assert_allclose(answer[name], value, atol=TOLERANCE * np.abs(value).max(), err_msg=name)
+
+
+def test_export_fails_when_the_answers_differ(eager: Predictor) -> None:
+    inputs = {"clip": np.random.default_rng(0).random((1, 3, 4, 64, 64), np.float32)}
+    wrong = {name: value * 1.01 for name, value in eager.network(inputs).items()}
+    with pytest.raises(RuntimeError, match=r"differs from eager by 9\.\de-03 relative \(oneDNN on\)"):
+        compare(eager.network, inputs, wrong, "oneDNN on")
+
+
+def test_predicting_a_folder_of_frames_equals_testing_it(trained: Path, eager: Predictor, sample_data: Path) -> None:
+    dataset = build_dataset(load_config(trained / "config.yaml"), "test", eager.input)
+    sample = dataset[len(dataset) // 2]
+    folder, _, frame = sample["meta"]["id"].rpartition("/")
+    (tested,) = eager.batch({"clip": sample["inputs"]["clip"][None]}, [sample["meta"]])
+    stream = eager.open(sample_data / "rgb-images" / folder)
+    assert len(stream) == len(list(stream))
+    predicted = {s["meta"]["frame"]: prediction for s, prediction in eager(stream, batch_size=3)}
+    for name, value in tested.items():
+        np.testing.assert_allclose(predicted[int(frame)][name], value, atol=1e-5)
+
+
+def test_writes_a_video_of_the_source_size_and_a_line_for_every_frame(
+    exported: Path, video: Path, tmp_path: Path
+) -> None:
+    predict_file(Predictor.from_export(exported), video, tmp_path, threshold=0.0)
+    source, written = (cv2.VideoCapture(str(path)) for path in (video, tmp_path / video.name))
+    for fact in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT):
+        assert written.get(fact) == source.get(fact)
+    lines = [json.loads(line) for line in (tmp_path / f"{video.stem}.jsonl").read_text().splitlines()]
+    assert [line["frame"] for line in lines] == list(range(1, int(source.get(cv2.CAP_PROP_FRAME_COUNT)) + 1))
+    found = [detection for line in lines for detection in line["detections"]]
+    assert found
+    assert {detection["label"] for detection in found} <= {"Hop", "Pulse", "Spin", "Sway"}
+
+
+def test_threshold_holds_for_the_lines(exported: Path, video: Path, tmp_path: Path) -> None:
+    predict_file(Predictor.from_export(exported), video, tmp_path, threshold=1.1)
+    lines = [json.loads(line) for line in (tmp_path / f"{video.stem}.jsonl").read_text().splitlines()]
+    assert lines
+    assert all(line["detections"] == [] for line in lines)
+
+
+def looped(video: Path, path: Path, times: int) -> Path:
+    """A video played several times over."""
+    capture = cv2.VideoCapture(str(video))
+    frames = []
+    while (read := capture.read())[0]:
+        frames.append(read[1])
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, frames[0].shape[1::-1])
+    for _ in range(times):
+        for frame in frames:
+            writer.write(frame)
+    writer.release()
+    return path
+
+
+def test_memory_does_not_grow_with_the_length_of_a_video(eager: Predictor, video: Path, tmp_path: Path) -> None:
+    def peak(path: Path) -> int:
+        tracemalloc.start()
+        for _ in eager.open(path):
+            pass
+        _, highest = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return highest
+
+    once, often = peak(looped(video, tmp_path / "a.mp4", 2)), peak(looped(video, tmp_path / "b.mp4", 20))
+    assert often < 1.2 * once
+
+
+def test_a_folder_without_an_export_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"inference\.yaml: no such file; write it with tools/export_model"):
+        Predictor.from_export(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        ({"classes": None}, ValueError, "classes should be a list"),
+        ({"model": "../model.json"}, ValueError, "a file name in this folder"),
+        ({"weights": "gone.pdiparams"}, FileNotFoundError, r"gone\.pdiparams: no such file"),
+    ],
+)
+def test_facts_that_cannot_be_are_named(
+    exported: Path, tmp_path: Path, change: dict[str, object], error: type[Exception], said: str
+) -> None:
+    for path in exported.iterdir():
+        shutil.copy(path, tmp_path)
+    facts = {**yaml.safe_load((tmp_path / "inference.yaml").read_text()), **change}
+    (tmp_path / "inference.yaml").write_text(yaml.safe_dump(facts))
+    with pytest.raises(error, match=said):
+        read_facts(tmp_path)
