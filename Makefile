@@ -1,30 +1,32 @@
-# make demo: from a fresh clone to boxes on a video. make test: the whole suite.
+# make demo: from a fresh clone to boxes on a video. make test: the whole suite. make ablation: what each branch is worth.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-SAMPLE := configs/localization/yowo_sample.yaml
-DEMO := demo
+CONFIG ?= configs/localization/yowo_sample.yaml
+DATA ?= data/sample
+VIDEOS ?=
+DEMO ?= demo
 
-.PHONY: demo test lint ablation clean
+.PHONY: demo ablation test lint clean
 
 $(BIN)/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
 
-data/sample/train.jsonl: data/sample/make_videos.py data/ucf24/build_split.py | $(BIN)/installed
-	$(BIN)/python data/sample/make_videos.py -o data/sample
-	$(BIN)/python data/ucf24/build_split.py data/sample -o data/sample
+$(DATA)/train.jsonl: data/sample/make_videos.py data/ucf24/build_split.py | $(BIN)/installed
+	$(BIN)/python data/sample/make_videos.py -o $(DATA) $(VIDEOS)
+	$(BIN)/python data/ucf24/build_split.py $(DATA) -o $(DATA)
 
-demo: $(BIN)/installed data/sample/train.jsonl
-	$(BIN)/python main.py -c $(SAMPLE) -o output_dir=$(DEMO)/output
+demo: $(BIN)/installed $(DATA)/train.jsonl
+	$(BIN)/python main.py -c $(CONFIG) -o output_dir=$(DEMO)/output
 	$(BIN)/python main.py --test -w $(DEMO)/output/best.pdparams
-	$(BIN)/python tools/export_model.py -c $(DEMO)/output/config.yaml -p $(DEMO)/output/best.pdparams -o $(DEMO)/inference
-	$(BIN)/python tools/predict.py -m $(DEMO)/inference -i 'data/sample/videos/*/*_g2*_c01.mp4' -o $(DEMO)/predictions
-	@echo "annotated videos and detections are in $(DEMO)/predictions, numbers in $(DEMO)/output/test/metrics.json"
+	$(BIN)/python tools/export_model.py -p $(DEMO)/output/best.pdparams -o $(DEMO)/inference
+	$(BIN)/python tools/predict.py -m $(DEMO)/inference -i '$(DATA)/videos/*/*_g2*_c01.mp4' -o $(DEMO)/predictions
+	@echo "Annotated videos and JSON lines are in $(DEMO)/predictions, the numbers in $(DEMO)/output/test/metrics.json."
 
-ablation: $(BIN)/installed data/sample/train.jsonl
-	$(BIN)/python benchmarks/ablation.py
+ablation: $(BIN)/installed $(DATA)/train.jsonl
+	$(BIN)/python benchmarks/ablation.py -c $(CONFIG)
 
 test: $(BIN)/installed lint
 	$(BIN)/python -m pytest

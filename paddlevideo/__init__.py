@@ -8,4 +8,7 @@ os.environ.setdefault("GLOG_minloglevel", "1")  # read when Paddle is imported; 
 for _message in ("No ccache found", "When training, we now always track", "Tensor do not have 'place' interface"):
     warnings.filterwarnings("ignore", message=_message)
 
+# What the user asked for: Paddle sets this variable to 1 when it is imported.
+REQUESTED_THREADS = os.environ.get("OMP_NUM_THREADS")
+
 __version__ = "0.1.0"

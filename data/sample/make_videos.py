@@ -31,10 +31,10 @@ CLASSES = ("Hop", "Pulse", "Spin", "Sway")  # sorted; the label is the place in 
 HOP, PULSE, SPIN, SWAY = range(len(CLASSES))
 MARKER = ".generated"
 GENERATED = ("rgb-images", "labels", "splitfiles", "videos", "classes.txt")
-CASTS = ("single", "pair", "single", "sequel", "single", "pair")  # of the videos of a class, in turn
+CASTS = ("single", "pair", "single", "sequel", "single", "single")  # of the videos of a class, in turn
 
 FADE_IN, FADE_OUT = 8, 4  # frames in which a figure is partly transparent, and not annotated
-SWING = 0.28  # of Hop and Sway, in figure diameters
+SWING = 0.34  # of Hop and Sway, in figure diameters
 GROWTH = 0.25  # of Pulse: the size runs from exp(-0.25) to exp(0.25) of the mean
 DRIFT = 0.4  # fastest drift of a figure, pixels per frame
 SPRITE = 192  # pixels of the square that a figure is painted on
@@ -54,17 +54,15 @@ PATTERNS: dict[str, Callable[[Image, Image], Image]] = {
 
 @dataclass(frozen=True)
 class Look:
-    """What the videos of one split look like; the splits share no frame size, pattern or range of hues."""
+    """What the videos of one split look like; the splits share no frame size and no pattern."""
 
     sizes: tuple[tuple[int, int], ...]  # width, height in pixels
     patterns: tuple[str, ...]
-    hue_start: float  # hues lie in three bands of 1/6 of the colour circle, the first from here
     corners: tuple[int, ...]  # of the distractors
 
     def colour(self, rng: np.random.Generator, saturation: tuple[float, float], value: tuple[float, float]) -> Vector:
         """A random blue, green, red in 0..255."""
-        hue = (self.hue_start + rng.integers(3) / 3 + rng.uniform(0, 1 / 6)) % 1
-        hsv = np.array([[[360 * hue, rng.uniform(*saturation), rng.uniform(*value)]]], np.float32)
+        hsv = np.array([[[rng.uniform(0, 360), rng.uniform(*saturation), rng.uniform(*value)]]], np.float32)
         return 255.0 * np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR), np.float64)[0, 0]
 
     def mask(self, rng: np.random.Generator, width: int, height: int, period: float) -> Image:
@@ -76,8 +74,8 @@ class Look:
         return np.clip(0.5 + 2 * PATTERNS[str(rng.choice(self.patterns))](u, v), 0, 1).astype(np.float32)
 
 
-TRAIN = Look(((160, 128), (176, 144), (144, 112)), ("stripes", "dots", "clouds"), 0.0, (3, 4))
-TEST = Look(((168, 126), (152, 120)), ("checks", "waves", "rings"), 1 / 6, (5, 12))
+TRAIN = Look(((160, 128), (176, 144), (144, 112)), ("stripes", "dots", "clouds"), (3, 4))
+TEST = Look(((168, 126), (152, 120)), ("checks", "waves", "rings"), (5, 12))
 
 
 def mix(mask: Image, low: Image, high: Image) -> Image:
@@ -95,11 +93,11 @@ def figure_parts(rng: np.random.Generator) -> Iterator[Image]:
     hip, shoulder, middle = 118, 78, SPRITE // 2
     for side in (-1, 1):
         for joint, spread, low, high in ((hip, 12, 0.7, 1.4), (shoulder, 20, -0.6, 0.7)):
-            angle, length = rng.uniform(low, high), rng.uniform(42, 56)
+            angle, length = rng.uniform(low, high), rng.uniform(30, 38)
             start = np.array([middle + side * spread, joint])
             end = start + length * np.array([side * np.cos(angle), np.sin(angle)])
             part = np.zeros((SPRITE, SPRITE), np.uint8)
-            yield cv2.line(part, start.tolist(), end.round().astype(int).tolist(), 255, int(rng.integers(15, 21)))
+            yield cv2.line(part, start.tolist(), end.round().astype(int).tolist(), 255, int(rng.integers(20, 26)))
     trunk = (int(rng.integers(22, 31)), int(rng.integers(32, 39)))
     yield cv2.ellipse(np.zeros((SPRITE, SPRITE), np.uint8), (middle, 98), trunk, 0, 0, 360, 255, -1)
     head = (middle + int(rng.integers(-5, 6)), 48)
@@ -111,7 +109,7 @@ def paint_figure(rng: np.random.Generator, look: Look) -> Image:
     sprite = np.zeros((SPRITE, SPRITE, 4), np.float32)
     outline = float(rng.choice((15, 240)))
     for part in figure_parts(rng):
-        strong, pale = look.colour(rng, (0.7, 1), (0.6, 1)), look.colour(rng, (0.2, 0.9), (0.3, 1))
+        strong, pale = look.colour(rng, (0.8, 1), (0.8, 1)), look.colour(rng, (0.5, 0.9), (0.7, 1))
         texture = mix(look.mask(rng, SPRITE, SPRITE, rng.uniform(20, 40)), strong, pale)
         sprite[cv2.dilate(part, np.ones((7, 7))) > 0] = (outline, outline, outline, 1)
         sprite[part > 0, :3] = texture[part > 0]
@@ -172,7 +170,7 @@ def make_actor(
     begin = rng.uniform(room[0] + need, room[1] - need)
     visible = span[1] - span[0] + FADE_IN + FADE_OUT
     end = np.clip(begin + rng.uniform(-DRIFT, DRIFT, 2) * visible, room[0] + need, room[1] - need)
-    speed = 2 * np.pi / rng.uniform(10, 16) * rng.choice((-1, 1))
+    speed = 2 * np.pi / rng.uniform(8, 12) * rng.choice((-1, 1))
     return Actor(label, sprite, np.stack([begin, end]), rng.uniform(0, 2 * np.pi, 4), float(speed), *span)
 
 
@@ -230,13 +228,13 @@ class Scene:
 
 def paint_backdrop(rng: np.random.Generator, look: Look, width: int, height: int) -> Image:
     """Dull clutter, uint8 `[height, width, 3]`: two patterns with a third as their border, blobs, shade and noise."""
-    dull = [look.colour(rng, (0.1, 0.45), (0.25, 0.9)) for _ in range(4)]
+    dull = [look.colour(rng, (0.05, 0.3), (0.2, 0.55)) for _ in range(4)]
     coarse, fine, border = (look.mask(rng, width, height, height * rng.uniform(*r)) for r in PERIODS)
     picture = mix(border, mix(coarse, dull[0], dull[1]), mix(fine, dull[2], dull[3]))
     for _ in range(int(rng.integers(6, 13))):
         centre, axes = rng.uniform((0, 0), (width, height)), rng.uniform(0.03, 0.12, 2) * height
         blob = (centre.tolist(), (2 * axes).tolist(), float(rng.uniform(0, 180)))
-        cv2.ellipse(picture, blob, look.colour(rng, (0.1, 0.6), (0.2, 0.9)).tolist(), -1)
+        cv2.ellipse(picture, blob, look.colour(rng, (0.05, 0.35), (0.15, 0.6)).tolist(), -1)
     shade = np.linspace(rng.uniform(0.7, 1.1), rng.uniform(0.7, 1.1), width)[:, None]
     return (picture * shade + rng.normal(0, 6, picture.shape)).clip(0, 255).astype(np.uint8)
 
@@ -249,7 +247,7 @@ def draw_distractors(rng: np.random.Generator, look: Look, width: int, height: i
         angles = rng.uniform(0, 2 * np.pi) + 2 * np.pi * np.arange(corners) / corners
         outline = rng.uniform(0.07, 0.14) * height * np.stack([np.cos(angles), np.sin(angles)], axis=1)
         path = rng.uniform((0, 0), (width, height), (2, 2))
-        distractors.append(Distractor(outline * rng.uniform(0.6, 1, 2), path, look.colour(rng, (0.5, 1), (0.4, 1))))
+        distractors.append(Distractor(outline * rng.uniform(0.6, 1, 2), path, look.colour(rng, (0.1, 0.4), (0.2, 0.7))))
     return distractors
 
 
@@ -269,7 +267,7 @@ def make_scene(rng: np.random.Generator, look: Look, label: int, cast: str) -> S
     rooms = np.tile(np.array([[0.0, 0.0], [width, height]]), (len(spans), 1, 1))
     if cast == "pair":  # each keeps to its half, so that no figure hides another
         rooms[0, 1, 0] = rooms[1, 0, 0] = width / 2
-    low, high = (0.27, 0.32) if cast == "pair" else (0.42, 0.52)
+    low, high = (0.27, 0.3) if cast == "pair" else (0.38, 0.46)
     actors = [
         make_actor(rng, look, label, span, room, height * rng.uniform(low, high))
         for span, room in zip(spans, rooms, strict=True)
@@ -289,8 +287,8 @@ def make_scene(rng: np.random.Generator, look: Look, label: int, cast: str) -> S
 def plan(train: int, test: int, seed: int) -> Iterator[tuple[str, str, Scene]]:
     """The split ("train" or "test"), the name `<Class>/<video>` and the scene of every video.
 
-    The n-th videos of all classes show the same scene and figures and differ in the motion alone. A class has four clips
-    in a group. Groups of the test split start at 21, or after the last one of the train split.
+    The n-th videos of all classes show the same scene and figures and differ in the motion alone. A class has four
+    clips in a group. Groups of the test split start at 21, or after the last one of the train split.
     """
     per_group = 4 * len(CLASSES)
     first_test_group = max(20, -(-train // per_group)) + 1
@@ -360,7 +358,7 @@ def clear(out: Path) -> None:
     (folder / "classes.txt").write_text(classes, encoding="utf-8")
 
 
-def generate(out: Path, train: int = 96, test: int = 32, seed: int = 0) -> None:
+def generate(out: Path, train: int = 240, test: int = 32, seed: int = 0) -> None:
     """Write the data set; what an earlier run left in `out` is replaced.
 
     Args:
@@ -400,7 +398,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent, help="folder (default: this one)")
-    parser.add_argument("--train", type=int, default=96, help="training videos (default: 96)")
+    parser.add_argument("--train", type=int, default=240, help="training videos (default: 240)")
     parser.add_argument("--test", type=int, default=32, help="test videos (default: 32)")
     parser.add_argument("--seed", type=int, default=0, help="start of all random numbers (default: 0)")
     return parser.parse_args(arguments)

@@ -66,18 +66,19 @@ def build_loader(config: Config, dataset: VideoDataset, phase: Phase) -> DataLoa
 
 
 class EpochShuffle(Sampler):
-    """Sample numbers in an order that follows from seed and epoch."""
+    """Sample numbers in an order that follows from seed and epoch; `limit` cuts an epoch short."""
 
     def __init__(self, dataset: VideoDataset, seed: int) -> None:
         super().__init__(dataset)
         self.dataset, self.seed = dataset, seed
+        self.limit: int | None = None
 
     def __iter__(self) -> Iterator[int]:
         order = np.random.default_rng((self.seed, self.dataset.epoch)).permutation(len(self.dataset))
-        return iter(order.tolist())
+        return iter(order[: self.limit].tolist())
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return len(self.dataset) if self.limit is None else min(len(self.dataset), self.limit)
 
 
 def build_metrics(config: Config) -> list[Metric]:

@@ -89,12 +89,13 @@ class Trainer:
         self.dataset.epoch = epoch
         seed_everything(self.config.seed * 100003 + epoch)  # a resumed run draws as an uninterrupted one does
         self.model.train()
-        count = len(self.loader)
         if self.config.max_iters is not None:
-            count = min(count, self.config.max_iters - self.progress["iterations"])
+            left = self.config.max_iters - self.progress["iterations"]
+            self.loader.batch_sampler.sampler.limit = left * self.config.batch_size
+        count = len(self.loader)
         bar = Progress(f"epoch {epoch + 1}/{self.config.epochs}", count, self.config.log_interval)
         totals: dict[str, float] = {}
-        for number, batch in zip(range(count), self.loader):  # noqa: B905 - the loader may be longer
+        for number, batch in enumerate(self.loader):
             group = min(self.config.accumulation, count - number // self.config.accumulation * self.config.accumulation)
             is_last_of_group = (number + 1) % self.config.accumulation == 0 or number + 1 == count
             losses = self.train_step(batch, group, is_last_of_group)

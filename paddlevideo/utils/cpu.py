@@ -1,4 +1,4 @@
-"""Faster convolutions on a CPU.
+"""Faster networks on a CPU: all cores, and convolutions by oneDNN.
 
 Paddle's eager mode computes convolutions by copying patches and multiplying matrices; oneDNN, several times faster, is
 used in static graphs only. So each convolution becomes a small static graph of its own, which keeps parameters, their
@@ -7,8 +7,29 @@ names, gradients and exports as they are. Whole networks in one graph are slower
 
 from __future__ import annotations
 
+import ctypes
+import os
+from pathlib import Path
+
 import paddle
 from paddle import Tensor, nn
+
+from paddlevideo import REQUESTED_THREADS
+
+
+def use_all_cores() -> None:
+    """Compute with all cores that this process may run on, unless `OMP_NUM_THREADS` was set; Paddle's default is one.
+
+    Paddle reads that variable when it is imported, and prints a warning if it is not 1, so the running OpenMP library
+    is told instead.
+    """
+    if REQUESTED_THREADS is not None:
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    paddle.base.core.set_num_threads(cores)  # matrix products
+    library = Path(paddle.__file__).parent / "libs" / "libiomp5.so"
+    if library.exists():
+        ctypes.CDLL(str(library)).omp_set_num_threads(cores)  # oneDNN
 
 
 class _OneDNNConv2D(nn.Conv2D):
@@ -22,16 +43,13 @@ class _OneDNNConv3D(nn.Conv3D):
 
 
 def use_onednn(network: nn.Layer) -> None:
-    """Let oneDNN compute all convolutions of a network that are larger than 1x1, where it helps.
-
-    Nothing happens on other devices than the CPU.
-    """
+    """Let oneDNN compute all convolutions of a network; on other devices than a CPU nothing changes."""
     if paddle.device.get_device() != "cpu":
         return
     paddle.set_flags({"FLAGS_use_onednn": True})
     for kind, replacement in ((nn.Conv2D, _OneDNNConv2D), (nn.Conv3D, _OneDNNConv3D)):
         for layer in network.sublayers():
-            if type(layer) is kind and max(layer._kernel_size) > 1:
+            if type(layer) is kind:
                 layer.__class__ = replacement
                 shape = [None, layer._in_channels, *[None] * len(layer._kernel_size)]
                 spec = paddle.static.InputSpec(shape, stop_gradient=False)

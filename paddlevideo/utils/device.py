@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 
 import numpy as np
 import paddle
+
+from paddlevideo.utils.cpu import use_all_cores
 
 
 def use_device(name: str | None) -> str:
@@ -33,8 +34,8 @@ def use_device(name: str | None) -> str:
             "with one"
         )
     paddle.device.set_device(name)
-    if name == "cpu" and "OMP_NUM_THREADS" not in os.environ:
-        paddle.base.core.set_num_threads(_usable_cores())  # Paddle's own default is 1
+    if name == "cpu":
+        use_all_cores()
     return name
 
 
@@ -43,8 +44,3 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - Paddle's samplers and workers draw from this state
     paddle.seed(seed)
-
-
-def _usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

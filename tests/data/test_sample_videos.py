@@ -215,7 +215,7 @@ def test_each_class_moves_in_its_own_way(make_videos):
         centres, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
         areas = np.sqrt([alpha.sum() for alpha in alphas])
         moved[name] = (*np.ptp(centres, axis=0), *np.ptp(sides, axis=0), np.ptp(areas) / areas.mean())
-    swing = pytest.approx(2 * 0.28 * 100, abs=4)  # twice the amplitude, for a figure of 100 pixels
+    swing = pytest.approx(2 * 0.34 * 100, abs=4)  # twice the amplitude, for a figure of 100 pixels
     still = pytest.approx(0, abs=2)
     growth = np.exp(0.25) - np.exp(-0.25)
     assert moved["Hop"] == (still, swing, still, still, pytest.approx(0, abs=0.01))
@@ -232,11 +232,13 @@ def test_splits_share_no_look(out, make_videos):
     assert {(height, width) for width, height in train.sizes} >= frame_sizes(out, split(out, "train"))
     assert {(height, width) for width, height in test.sizes} >= frame_sizes(out, split(out, "test"))
     assert not frame_sizes(out, split(out, "train")) & frame_sizes(out, split(out, "test"))
-    rng = np.random.default_rng(0)
-    colours = [[look.colour(rng, (1, 1), (1, 1)) for _ in range(200)] for look in (train, test)]
-    hues = [cv2.cvtColor(np.array([some], np.float32) / 255, cv2.COLOR_BGR2HSV)[0, :, 0] % 120 for some in colours]
-    assert hues[0].max() <= 60.1
-    assert hues[1].min() >= 59.9
+
+
+def test_the_same_scene_is_shown_with_every_class(scenes):
+    """A background cannot give a class away: the n-th videos of all classes share it."""
+    for scene in scenes.values():
+        same = [other for other in scenes.values() if np.array_equal(other.backdrop, scene.backdrop)]
+        assert {other.actors[0].label for other in same} == {0, 1, 2, 3}
 
 
 def test_same_seed_same_files_and_second_run_replaces_the_first(out, make_videos, tmp_path):

@@ -28,7 +28,7 @@ def test_weights_come_back_bit_equal(tmp_path: Path) -> None:
     save_weights(first, tmp_path / "w.pdparams")
     load_weights(second, tmp_path / "w.pdparams")
     assert equal(first, second)
-    assert os.listdir(tmp_path) == ["w.pdparams"]
+    assert [path.name for path in tmp_path.iterdir()] == ["w.pdparams"]
 
 
 def test_weights_of_another_width_are_named(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     fresh = network()
     load_weights(fresh, path)
     assert equal(fresh, old)
-    assert os.listdir(tmp_path) == ["w.pdparams"]
+    assert [path.name for path in tmp_path.iterdir()] == ["w.pdparams"]
 
 
 def train(model: nn.Layer, optimizer: paddle.optimizer.Optimizer, steps: int) -> None:
