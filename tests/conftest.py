@@ -73,6 +73,7 @@ def tiny_overrides(sample_data: Path) -> list[str]:
         "batch_size=4",
         "num_workers=0",
         "epochs=2",
+        "val_interval=1",
     ]
 
 

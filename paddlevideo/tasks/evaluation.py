@@ -7,11 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from paddle.io import DataLoader
-
 from paddlevideo.config import Config
 from paddlevideo.metrics.base import Metric
-from paddlevideo.tasks.parts import build_dataset, build_loader, build_metrics
+from paddlevideo.tasks.parts import Batches, build_dataset, build_loader, build_metrics
 from paddlevideo.tasks.predictor import Predictor
 from paddlevideo.types import Arrays, Meta, Prediction
 from paddlevideo.utils.files import output_folder, write_json
@@ -22,7 +20,7 @@ Sink = Callable[[Meta, Prediction], None]
 
 
 def evaluate(
-    predict: Predict, loader: DataLoader, metrics: list[Metric], interval: int, sink: Sink | None = None
+    predict: Predict, loader: Batches, metrics: list[Metric], interval: int, sink: Sink | None = None
 ) -> dict[str, float]:
     """Run a whole test set through a network and the metrics.
 
@@ -59,7 +57,7 @@ def test(config: Config, weights: str | Path) -> dict[str, float]:
     """
     folder = output_folder(Path(config.output_dir) / "test")
     predictor = Predictor.from_checkpoint(config, weights)
-    loader = build_loader(config, build_dataset(config, "test", predictor.input), "test")
+    loader = build_loader(config, build_dataset(config, "test", predictor.input))
     with (folder / "predictions.jsonl").open("w", encoding="utf-8") as file:
 
         def write(meta: Meta, prediction: Prediction) -> None:

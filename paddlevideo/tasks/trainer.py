@@ -14,7 +14,7 @@ from paddlevideo.config import AmpLevel, Config, save_config
 from paddlevideo.solver import build_optimizer
 from paddlevideo.tasks.checkpoint import load_training, load_weights, save_training, save_weights
 from paddlevideo.tasks.evaluation import evaluate, table
-from paddlevideo.tasks.parts import build_dataset, build_loader, build_metrics, build_model
+from paddlevideo.tasks.parts import EpochShuffle, build_dataset, build_loader, build_metrics, build_model
 from paddlevideo.tasks.predictor import eager_network
 from paddlevideo.types import Batch, Prediction
 from paddlevideo.utils.cpu import use_onednn
@@ -45,10 +45,11 @@ class Trainer:
         if weights is not None:
             load_weights(self.model, weights)
         self.dataset = build_dataset(config, "train", self.model.input)
-        self.loader = build_loader(config, self.dataset, "train")
+        self.order = EpochShuffle(self.dataset, config.seed)
+        self.loader = build_loader(config, self.dataset, self.order)
         self.metrics = build_metrics(config) if validate else []
         if validate:
-            self.test_loader = build_loader(config, build_dataset(config, "test", self.model.input), "test")
+            self.test_loader = build_loader(config, build_dataset(config, "test", self.model.input))
         use_onednn(self.model)
         self.optimizer = build_optimizer(config.OPTIMIZER, self.model)
         self.amp_level = _supported_amp_level(config.amp_level)
@@ -75,9 +76,10 @@ class Trainer:
                 losses = self.train_epoch()
                 self.progress["epoch"] += 1
                 is_last = self.progress["epoch"] == self.config.epochs or self._is_out_of_iterations()
+                measured: dict[str, float] = {}
                 if self.metrics and (self.progress["epoch"] % self.config.val_interval == 0 or is_last):
-                    numbers = self.validate()
-                self._record({"epoch": self.progress["epoch"], "train": losses, "test": numbers})
+                    numbers = measured = self.validate()
+                self._record({"epoch": self.progress["epoch"], "train": losses, "test": measured})
                 save_weights(self.model, self.folder / "last.pdparams")
                 save_training(self.model, self.optimizer, self.progress, self.folder / "last.pdopt")
         logger.info("weights and logs are in %s", self.folder)
@@ -91,7 +93,7 @@ class Trainer:
         self.model.train()
         if self.config.max_iters is not None:
             left = self.config.max_iters - self.progress["iterations"]
-            self.loader.batch_sampler.sampler.limit = left * self.config.batch_size
+            self.order.limit = left * self.config.batch_size
         count = len(self.loader)
         bar = Progress(f"epoch {epoch + 1}/{self.config.epochs}", count, self.config.log_interval)
         totals: dict[str, float] = {}

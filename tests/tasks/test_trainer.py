@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import paddle
 import pytest
+from paddle import nn
 
 from paddlevideo.config import Config, load_config
 from paddlevideo.tasks.checkpoint import load_weights
 from paddlevideo.tasks.evaluation import test as measure
-from paddlevideo.tasks.parts import build_dataset, build_loader, build_model
+from paddlevideo.tasks.parts import build_dataset, build_model
 from paddlevideo.tasks.trainer import Trainer
 
 
@@ -69,8 +70,10 @@ def gradients(config: Config, batch_size: int) -> list[np.ndarray]:
     """What the optimizer sees at its first step."""
     seen: list[np.ndarray] = []
     trainer = Trainer(dataclasses.replace(config, batch_size=batch_size), validate=False)
-    trainer.model.eval()  # no batch statistics and no dropout, so that batches are sums of their samples
-    batches = list(build_loader(trainer.config, trainer.dataset, "train"))
+    for layer in trainer.model.sublayers():
+        if isinstance(layer, (nn.BatchNorm2D, nn.BatchNorm3D, nn.Dropout2D)):
+            layer.eval()  # no batch statistics and no dropout, so that batches are sums of their samples
+    batches = list(trainer.loader)
     number = 4 // batch_size
     for i in range(number):
         trainer.train_step(batches[i], number, False)
