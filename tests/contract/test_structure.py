@@ -42,7 +42,7 @@ def imports_of(path: Path) -> set[str]:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("paddlevideo."):
             found.add(node.module or "")
         elif isinstance(node, ast.ImportFrom) and node.module == "paddlevideo":
-            found.update(f"paddlevideo.{alias.name}" for alias in node.names)
+            found.update(f"paddlevideo.{alias.name}" for alias in node.names if alias.name in sum(LAYERS, ()))
     return found
 
 
