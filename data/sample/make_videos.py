@@ -34,7 +34,7 @@ GENERATED = ("rgb-images", "labels", "splitfiles", "videos", "classes.txt")
 CASTS = ("single", "pair", "single", "sequel", "single", "single")  # of the videos of a class, in turn
 
 FADE_IN, FADE_OUT = 8, 4  # frames in which a figure is partly transparent, and not annotated
-SWING = 0.2  # of Hop and Sway, in figure diameters
+SWING = 0.32  # of Hop and Sway, in figure diameters
 GROWTH = 0.25  # of Pulse: the size runs from exp(-0.25) to exp(0.25) of the mean
 DRIFT = 0.4  # fastest drift of a figure, pixels per frame
 SPRITE = 192  # pixels of the square that a figure is painted on
@@ -267,7 +267,7 @@ def make_scene(rng: np.random.Generator, look: Look, label: int, cast: str) -> S
     rooms = np.tile(np.array([[0.0, 0.0], [width, height]]), (len(spans), 1, 1))
     if cast == "pair":  # each keeps to its half, so that no figure hides another
         rooms[0, 1, 0] = rooms[1, 0, 0] = width / 2
-    low, high = (0.38, 0.45) if cast == "pair" else (0.42, 0.52)
+    low, high = (0.36, 0.42) if cast == "pair" else (0.44, 0.5)
     actors = [
         make_actor(rng, look, label, span, room, height * rng.uniform(low, high))
         for span, room in zip(spans, rooms, strict=True)
