@@ -87,11 +87,9 @@ def test_no_config(capsys: pytest.CaptureFixture[str]) -> None:
     assert "nowhere.yaml: no such file" in fails(capsys, ["-c", "nowhere.yaml"])
 
 
-def test_unknown_key_and_wrong_type(capsys: pytest.CaptureFixture[str], tiny_overrides: list[str]) -> None:
-    base = ["-c", CONFIG, *flags(tiny_overrides)]
-    assert "no key 'siz'" in fails(capsys, [*base, "-o", "MODEL.input.siz=3"])
-    said = fails(capsys, [*base, "-o", "MODEL.neck.dropout=a lot", "-o", "output_dir=/nonexistent/x"])
-    assert "/nonexistent/x" in said or "dropout should be float" in said
+def test_unknown_key(capsys: pytest.CaptureFixture[str], tiny_overrides: list[str]) -> None:
+    said = fails(capsys, ["-c", CONFIG, *flags(tiny_overrides), "-o", "MODEL.input.siz=3"])
+    assert "no key 'siz'" in said
 
 
 def test_wrong_type_below_a_section(
