@@ -31,7 +31,7 @@ CLASSES = ("Hop", "Pulse", "Spin", "Sway")  # sorted; the label is the place in 
 HOP, PULSE, SPIN, SWAY = range(len(CLASSES))
 MARKER = ".generated"
 GENERATED = ("rgb-images", "labels", "splitfiles", "videos", "classes.txt")
-CASTS = ("single", "pair", "single", "sequel", "single", "single")  # of the videos of a class, in turn
+CASTS = ("single", "pair", "single", "sequel", "single", "single", "single", "single")  # of the videos of a class, in turn
 
 FADE_IN, FADE_OUT = 8, 4  # frames in which a figure is partly transparent, and not annotated
 SWING = 0.32  # of Hop and Sway, in figure diameters
@@ -358,7 +358,7 @@ def clear(out: Path) -> None:
     (folder / "classes.txt").write_text(classes, encoding="utf-8")
 
 
-def generate(out: Path, train: int = 240, test: int = 32, seed: int = 0) -> None:
+def generate(out: Path, train: int = 320, test: int = 32, seed: int = 0) -> None:
     """Write the data set; what an earlier run left in `out` is replaced.
 
     Args:
@@ -398,7 +398,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent, help="folder (default: this one)")
-    parser.add_argument("--train", type=int, default=240, help="training videos (default: 240)")
+    parser.add_argument("--train", type=int, default=320, help="training videos (default: 320)")
     parser.add_argument("--test", type=int, default=32, help="test videos (default: 32)")
     parser.add_argument("--seed", type=int, default=0, help="start of all random numbers (default: 0)")
     return parser.parse_args(arguments)
