@@ -110,7 +110,7 @@ def paint_figure(rng: np.random.Generator, look: Look) -> Image:
     outline = float(rng.choice((15, 240)))
     for part in figure_parts(rng):
         strong, pale = look.colour(rng, (0.8, 1), (0.8, 1)), look.colour(rng, (0.5, 0.9), (0.7, 1))
-        texture = mix(look.mask(rng, SPRITE, SPRITE, rng.uniform(20, 40)), strong, pale)
+        texture = mix(look.mask(rng, SPRITE, SPRITE, rng.uniform(60, 120)), strong, pale)
         sprite[cv2.dilate(part, np.ones((7, 7))) > 0] = (outline, outline, outline, 1)
         sprite[part > 0, :3] = texture[part > 0]
     return sprite
@@ -358,7 +358,7 @@ def clear(out: Path) -> None:
     (folder / "classes.txt").write_text(classes, encoding="utf-8")
 
 
-def generate(out: Path, train: int = 320, test: int = 32, seed: int = 0) -> None:
+def generate(out: Path, train: int = 240, test: int = 32, seed: int = 0) -> None:
     """Write the data set; what an earlier run left in `out` is replaced.
 
     Args:
@@ -398,7 +398,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent, help="folder (default: this one)")
-    parser.add_argument("--train", type=int, default=320, help="training videos (default: 320)")
+    parser.add_argument("--train", type=int, default=240, help="training videos (default: 240)")
     parser.add_argument("--test", type=int, default=32, help="test videos (default: 32)")
     parser.add_argument("--seed", type=int, default=0, help="start of all random numbers (default: 0)")
     return parser.parse_args(arguments)
