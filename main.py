@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,7 +37,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="continue from output_dir/last.*")
     parser.add_argument("--seed", type=int, help="start of all random numbers")
     parser.add_argument("--amp", action="store_true", help="train in mixed precision (level O1)")
-    parser.add_argument("--amp_level", choices=("O0", "O1", "O2"), help="mixed precision level")
+    parser.add_argument("--amp_level", choices=("O0", "O1"), help="mixed precision level")
     parser.add_argument("--max_iters", type=int, help="stop training after this many batches")
     parser.add_argument("--device", help="cpu, gpu or gpu:N; default: the GPU if there is one")
     return parser.parse_args(arguments)
@@ -49,10 +48,10 @@ def resolve(args: argparse.Namespace) -> Config:
     path = args.config or (args.weights.parent / "config.yaml" if args.weights else None)
     if path is None:
         raise ValueError("give a config with -c, or weights with -w that have a config.yaml beside them")
-    config = load_config(path, args.override)
     amp_level = args.amp_level or ("O1" if args.amp else None)
     flags = {"seed": args.seed, "amp_level": amp_level, "max_iters": args.max_iters}
-    return dataclasses.replace(config, **{key: value for key, value in flags.items() if value is not None})
+    chosen = [f"{key}={value}" for key, value in flags.items() if value is not None]
+    return load_config(path, [*args.override, *chosen])
 
 
 def run(args: argparse.Namespace) -> None:
@@ -71,6 +70,8 @@ def run(args: argparse.Namespace) -> None:
         start_logging(output_folder(config.output_dir) / "test.log")
         test(config, args.weights)
     else:
+        if args.resume and args.weights is not None:
+            raise ValueError("--resume continues from output_dir/last.pdparams; leave out -w")
         start_logging(output_folder(config.output_dir) / "train.log")
         Trainer(config, args.weights, validate=args.validate, resume=args.resume).fit()
 

@@ -15,7 +15,7 @@ from paddlevideo.registry import suggestion
 from paddlevideo.types import Node
 
 Tree = dict[str, Any]
-AmpLevel = Literal["O0", "O1", "O2"]
+AmpLevel = Literal["O0", "O1"]
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _read(path: Path) -> Tree:
 
 
 def _merge(parent: Tree, child: Tree) -> Tree:
-    """Mappings merge, lists and scalars replace, null removes; a part of another name replaces its parent's whole."""
+    """Mappings merge, others replace, null leaves out; a part of another name replaces its parent's whole."""
     if child.get("name", parent.get("name")) != parent.get("name"):
         return child
     merged = dict(parent)
@@ -170,9 +170,10 @@ def _check(tree: Tree, path: Path) -> Config:
             raise TypeError(f"{path}: {key} should be {expected}, got {value!r}")
     if "MODEL" not in tree:
         raise KeyError(f"{path}: section MODEL is missing")
-    for key in ("epochs", "batch_size", "accumulation", "val_interval", "log_interval"):
-        if tree.get(key, 1) < 1:
-            raise ValueError(f"{path}: {key} should be at least 1, got {tree[key]}")
+    least = {"epochs": 1, "batch_size": 1, "accumulation": 1, "val_interval": 1, "log_interval": 1, "max_iters": 1}
+    for key, bound in {**least, "seed": 0, "num_workers": 0}.items():
+        if (value := tree.get(key)) is not None and value < bound:
+            raise ValueError(f"{path}: {key} should be at least {bound}, got {value}")
     return Config(**{**tree, "classes": _read_classes(tree.get("classes"), path)})
 
 

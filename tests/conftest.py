@@ -31,6 +31,8 @@ def golden_path(name: str) -> Path:
     for root in golden_roots():
         if (root / name).exists():
             return root / name
+    if os.environ.get("GOLDEN_DIR"):
+        pytest.fail(f"reference file {name} is not in {os.environ['GOLDEN_DIR']}, which GOLDEN_DIR names")
     pytest.skip(f"reference file {name} is not in {' or '.join(map(str, golden_roots()))}")
 
 

@@ -27,7 +27,7 @@ def child(base: Path, text: str) -> Path:
     return path
 
 
-def test_child_merges_mappings_replaces_lists_and_removes_with_null(base: Path) -> None:
+def test_child_merges_mappings_replaces_lists_and_leaves_out_with_null(base: Path) -> None:
     config = load_config(child(base, "MODEL: {head: {sizes: [5]}, neck: null}\nepochs: 9"))
     assert config.MODEL == {"name": "Net", "head": {"classes": 3, "sizes": [5]}, "neck": None}
     assert (config.epochs, config.classes) == (9, ("run", "jump"))

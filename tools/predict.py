@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> None:
     start_logging()
     use_device(args.device)
     paths = find_sources(args.input)
+    refuse_equal_names(paths)
     folder = output_folder(args.output)
     if args.weights is not None:
         config = load_config(args.config or args.weights.parent / "config.yaml")
@@ -52,6 +53,16 @@ def run(args: argparse.Namespace) -> None:
         predictor = Predictor.from_export(args.model, threads=args.threads)
     for path in paths:
         predict_file(predictor, path, folder, args.threshold, args.batch_size)
+
+
+def refuse_equal_names(paths: list[Path]) -> None:
+    """Stop before one video's answers overwrite another's."""
+    first: dict[str, Path] = {}
+    for path in paths:
+        name = path.resolve().name if path.is_dir() else path.stem
+        if name in first:
+            raise ValueError(f"{path} and {first[name]} would both be written as {name}.mp4; predict them one by one")
+        first[name] = path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

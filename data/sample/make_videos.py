@@ -31,7 +31,16 @@ CLASSES = ("Hop", "Pulse", "Spin", "Sway")  # sorted; the label is the place in 
 HOP, PULSE, SPIN, SWAY = range(len(CLASSES))
 MARKER = ".generated"
 GENERATED = ("rgb-images", "labels", "splitfiles", "videos", "classes.txt")
-CASTS = ("single", "pair", "single", "sequel", "single", "single", "single", "single")  # of the videos of a class, in turn
+CASTS = (
+    "single",
+    "pair",
+    "single",
+    "sequel",
+    "single",
+    "single",
+    "single",
+    "single",
+)  # of the videos of a class, in turn
 
 FADE_IN, FADE_OUT = 8, 4  # frames in which a figure is partly transparent, and not annotated
 SWING = 0.32  # of Hop and Sway, in figure diameters

@@ -101,16 +101,28 @@ class FrameFolder:
         distinct, inverse = _distinct(indices, len(self), self.folder)
         frames = [_read_picture(self._paths[i]) for i in distinct]
         for number, frame in zip(distinct, frames, strict=True):
-            if frame.shape != frames[0].shape:
-                raise ValueError(
-                    f"{self._paths[number]}: is {_spell(frame)}, but {self._paths[distinct[0]].name} is "
-                    f"{_spell(frames[0])}; all frames of a video should have one size"
-                )
+            self._check_size(self._paths[number], frame, self._paths[distinct[0]], frames[0])
         return np.stack(frames)[inverse]
 
     def frames(self) -> Iterator[Frames]:
-        """All frames in order, `[H, W, 3]` each."""
-        return map(_read_picture, self._paths)
+        """All frames in order, `[H, W, 3]` each.
+
+        Raises:
+            ValueError: a damaged picture, or pictures of several sizes.
+        """
+        first = None
+        for path in self._paths:
+            frame = _read_picture(path)
+            first = frame if first is None else first
+            self._check_size(path, frame, self._paths[0], first)
+            yield frame
+
+    def _check_size(self, path: Path, frame: Frames, other_path: Path, other: Frames) -> None:
+        if frame.shape != other.shape:
+            raise ValueError(
+                f"{path}: is {_spell(frame)}, but {other_path.name} is {_spell(other)}; all frames of a video should "
+                "have one size"
+            )
 
 
 class VideoFile:

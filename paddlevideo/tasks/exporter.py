@@ -63,6 +63,7 @@ def export(model: VideoModel, config: Config, folder: str | Path) -> Path:
         for name, item in model.input.spec().items()
     }
     static = paddle.jit.to_static(ExportGraph(model), input_spec=[spec], full_graph=True)
+    (folder / "inference.yaml").unlink(missing_ok=True)  # so that a failed export is not taken for a good one
     paddle.jit.save(static, str(folder / "model"))
     facts = {
         "model": "model.json",
@@ -75,11 +76,11 @@ def export(model: VideoModel, config: Config, folder: str | Path) -> Path:
         "source": dict(config.INFERENCE),
         "classes": list(config.classes),
     }
-    text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
-    write_atomically(folder / "inference.yaml", lambda file: file.write_text(text, encoding="utf-8"))
     switches = (True, False) if paddle.device.get_device() == "cpu" else (False,)
     for onednn in switches:
         compare(exported_network(folder, facts, onednn), inputs, eager, f"oneDNN {'on' if onednn else 'off'}")
+    text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
+    write_atomically(folder / "inference.yaml", lambda file: file.write_text(text, encoding="utf-8"))
     logger.info("exported to %s", folder)
     return folder
 

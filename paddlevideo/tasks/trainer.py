@@ -27,7 +27,7 @@ class Trainer:
     """Builds all that a config names for training, and trains.
 
     Into `output_dir` go `config.yaml`, `best.pdparams` and `last.pdparams`, `last.pdopt`, `metrics.jsonl` and VisualDL
-    scalars.
+    scalars; those of an earlier run go to `earlier/`.
 
     Args:
         config: the run's.
@@ -39,7 +39,7 @@ class Trainer:
     def __init__(
         self, config: Config, weights: Path | None = None, validate: bool = True, resume: bool = False
     ) -> None:
-        seed_everything(config.seed)
+        seed_everything(config.seed % 2**32)
         self.config = config
         self.model = build_model(config)
         if weights is not None:
@@ -53,10 +53,6 @@ class Trainer:
         use_onednn(self.model)
         self.optimizer = build_optimizer(config.OPTIMIZER, self.model)
         self.amp_level = _supported_amp_level(config.amp_level)
-        if self.amp_level == "O2":
-            self.model, self.optimizer = paddle.amp.decorate(
-                self.model, self.optimizer, level="O2", save_dtype="float32"
-            )
         self.scaler = paddle.amp.GradScaler(enable=self.amp_level != "O0")
         self.folder = output_folder(config.output_dir)
         self.progress: dict[str, Any] = {"epoch": 0, "iterations": 0, "best": None}
@@ -64,6 +60,8 @@ class Trainer:
             load_weights(self.model, self.folder / "last.pdparams")
             self.progress = load_training(self.model, self.optimizer, self.folder / "last.pdopt")
             logger.info("resuming after epoch %d", self.progress["epoch"])
+        else:
+            self._put_aside()
 
     def fit(self) -> dict[str, float]:
         """Train all epochs that are left; returns the last numbers of the metrics."""
@@ -89,7 +87,7 @@ class Trainer:
         """One pass over the training set; returns the mean of every part of the loss."""
         epoch = self.progress["epoch"]
         self.dataset.epoch = epoch
-        seed_everything(self.config.seed * 100003 + epoch)  # a resumed run draws as an uninterrupted one does
+        seed_everything((self.config.seed * 100003 + epoch) % 2**32)  # a resumed run draws as an uninterrupted one does
         self.model.train()
         if self.config.max_iters is not None:
             left = self.config.max_iters - self.progress["iterations"]
@@ -157,6 +155,16 @@ class Trainer:
 
     def _is_out_of_iterations(self) -> bool:
         return self.config.max_iters is not None and self.progress["iterations"] >= self.config.max_iters
+
+    def _put_aside(self) -> None:
+        """Move the files of an earlier run to `earlier/`, so that they are not taken for those of this one."""
+        names = ("config.yaml", "best.pdparams", "last.pdparams", "last.pdopt", "metrics.jsonl")
+        found = [self.folder / name for name in names if (self.folder / name).exists()]
+        if found:
+            aside = output_folder(self.folder / "earlier")
+            for path in found:
+                path.replace(aside / path.name)
+            logger.info("the files of an earlier run are now in %s", aside)
 
     def _record(self, facts: dict[str, Any]) -> None:
         with Path(self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:

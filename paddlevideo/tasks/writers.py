@@ -79,8 +79,15 @@ def predict_file(predictor: Predictor, path: Path, folder: Path, threshold: floa
         folder: where the files go.
         threshold: see `DetectionWriter`.
         batch_size: frames that go through the network together.
+
+    Raises:
+        ValueError: the answers would overwrite the video, or a batch without frames.
     """
+    if batch_size < 1:
+        raise ValueError(f"batch_size should be at least 1, got {batch_size}")
     video = predictor.open(path)
+    if (folder / f"{video.name}.mp4").resolve() == path.resolve():
+        raise ValueError(f"{path}: the annotated video would take the place of this one; choose another folder with -o")
     progress = Progress(video.name, len(video), interval=50)
     with DetectionWriter(folder, video.name, predictor.classes, video.size, video.fps, threshold) as writer:
         for sample, prediction in predictor(video, batch_size):

@@ -40,7 +40,7 @@ def use_device(name: str | None) -> str:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, numpy and Paddle."""
+    """Seed Python, numpy and Paddle with a number from 0 to 2**32 - 1."""
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - Paddle's samplers and workers draw from this state
     paddle.seed(seed)

@@ -24,7 +24,7 @@ def draw_detections(frame: np.ndarray, prediction: Prediction, classes: list[str
     height, width = picture.shape[:2]
     scale = max(0.35, min(height, width) / 700)
     thickness = max(1, round(2 * scale))
-    corners = (prediction["boxes"] * [width, height, width, height]).round().astype(int)
+    corners = (prediction["boxes"].clip(-1, 2) * [width, height, width, height]).round().astype(int)
     order = np.argsort(prediction["scores"])  # the surest on top
     for (x1, y1, x2, y2), label, score in zip(
         corners[order].tolist(), prediction["labels"][order].tolist(), prediction["scores"][order].tolist(), strict=True

@@ -6,7 +6,7 @@ import importlib
 import pickle
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -25,7 +25,26 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 }
 
 
-class _ArrayUnpickler(pickle.Unpickler):
+_NUMBERS_AND_TEXT = "biufcSU"  # kinds of dtype
+
+
+_StepByStep: Any = pickle._Unpickler  # the one in C does not let steps be checked
+
+
+class _ArrayUnpickler(_StepByStep):
+    dispatch: ClassVar = dict(_StepByStep.dispatch)
+
+    def load_build(self) -> None:
+        """Give an object its state; a dtype must get its own, or numpy would take bytes for objects."""
+        made, state = self.stack[-2:]
+        if isinstance(made, np.dtype):
+            own = made.__reduce__()[2] if made.kind in _NUMBERS_AND_TEXT else ()
+            if not isinstance(state, tuple) or len(state) != len(own) or state[2:] != own[2:]:
+                raise pickle.UnpicklingError(f"it holds an array of {made}, {state}; only numbers and text are allowed")
+        super().load_build()
+
+    dispatch[pickle.BUILD[0]] = load_build
+
     def find_class(self, module_name: str, global_name: str) -> Any:
         try:
             return _ALLOWED[module_name, global_name]

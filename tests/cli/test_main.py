@@ -192,3 +192,30 @@ def test_unreadable_videos_are_named(
     assert "nothing matches it" in capsys.readouterr().err
     assert predict.main([*weights, "-i", str(tmp_path / "out")]) == 1
     assert "neither a video nor a picture" in capsys.readouterr().err
+
+
+def test_videos_whose_answers_would_have_one_name_are_refused(
+    capsys: pytest.CaptureFixture[str], trained: Path, tmp_path: Path
+) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "clip.mp4").write_bytes(b"")
+    weights = ["-w", str(trained / "best.pdparams"), "-o", str(tmp_path / "out")]
+    assert load_script("tools/predict.py").main([*weights, "-i", str(tmp_path / "*" / "clip.mp4")]) == 1
+    assert "would both be written as clip.mp4" in capsys.readouterr().err
+
+
+def test_resume_and_weights_exclude_each_other(
+    capsys: pytest.CaptureFixture[str], trained: Path, tmp_path: Path
+) -> None:
+    arguments = ["-w", str(trained / "best.pdparams"), "--resume", "-o", f"output_dir={tmp_path}"]
+    assert main.main(arguments) == 1
+    assert "leave out -w" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("flag", "said"), [("--seed", "seed should be at least 0"), ("--max_iters", "at least 1")])
+def test_numbers_that_cannot_be_are_refused(
+    capsys: pytest.CaptureFixture[str], trained: Path, flag: str, said: str
+) -> None:
+    assert main.main(["-c", str(trained / "config.yaml"), flag, "-1"]) == 1
+    assert said in capsys.readouterr().err

@@ -126,6 +126,8 @@ class TestFolder:
         cv2.imwrite(str(folder / "00002.png"), np.zeros((10, 20, 3), np.uint8))
         with pytest.raises(ValueError, match=r"00002\.png: is 20x10, but 00001\.png is 96x64"):
             FrameFolder(folder).read(np.array([0, 1]))
+        with pytest.raises(ValueError, match=r"00002\.png: is 20x10, but 00001\.png is 96x64"):
+            list(FrameFolder(folder).frames())
 
 
 @pytest.mark.parametrize(("name", "codec"), [("a.avi", "XVID"), ("a.mp4", "mp4v"), ("b.avi", "MJPG")])

@@ -83,6 +83,32 @@ def test_threshold_holds_for_the_lines(exported: Path, video: Path, tmp_path: Pa
     assert all(line["detections"] == [] for line in lines)
 
 
+def test_a_video_is_not_overwritten_by_its_answers(exported: Path, video: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copy(video, tmp_path))
+    with pytest.raises(ValueError, match="would take the place of this one"):
+        predict_file(Predictor.from_export(exported), copy, tmp_path, threshold=0.3)
+    assert copy.read_bytes() == video.read_bytes()
+
+
+def test_a_batch_without_frames_is_refused(exported: Path, video: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="batch_size should be at least 1, got 0"):
+        predict_file(Predictor.from_export(exported), video, tmp_path, threshold=0.3, batch_size=0)
+
+
+def test_a_failed_export_leaves_nothing_that_could_be_used(
+    trained: Path, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(exported, tmp_path / "out")
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("differs")
+
+    monkeypatch.setattr("paddlevideo.tasks.exporter.compare", fail)
+    with pytest.raises(RuntimeError, match="differs"):
+        export_weights(load_config(trained / "config.yaml"), trained / "best.pdparams", tmp_path / "out")
+    assert not (tmp_path / "out" / "inference.yaml").exists()
+
+
 def looped(video: Path, path: Path, times: int) -> Path:
     """A video played several times over."""
     capture = cv2.VideoCapture(str(video))

@@ -56,6 +56,18 @@ def test_runs_with_one_seed_are_equal_whatever_the_workers(tiny_config: Config, 
     assert any((value != other[name]).any() for name, value in alone.items())
 
 
+def test_a_new_run_puts_the_files_of_an_earlier_one_aside(tiny_config: Config, tmp_path: Path) -> None:
+    config = dataclasses.replace(tiny_config, max_iters=1, epochs=1)
+    run(config, tmp_path)
+    (tmp_path / "best.pdparams").write_bytes(b"of the earlier run")
+    first = (tmp_path / "last.pdparams").read_bytes()
+    run(dataclasses.replace(config, seed=4_000_000_000), tmp_path)
+    assert (tmp_path / "earlier" / "best.pdparams").read_bytes() == b"of the earlier run"
+    assert (tmp_path / "earlier" / "last.pdparams").read_bytes() == first
+    assert not (tmp_path / "best.pdparams").exists()
+    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 1
+
+
 def test_resumed_training_equals_uninterrupted_training(tiny_config: Config, tmp_path: Path) -> None:
     whole = weights_of(run(tiny_config, tmp_path / "whole"), tiny_config)
     run(dataclasses.replace(tiny_config, epochs=1), tmp_path / "parts")

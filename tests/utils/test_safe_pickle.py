@@ -51,6 +51,46 @@ def test_both_numpy_spellings_are_read(tmp_path, spelling):
     assert load_pickle(tmp_path / "a.pkl").tolist() == [0, 1, 2]
 
 
+class Forged:
+    """Pickles as a dtype with a state of its own."""
+
+    def __init__(self, name: str, state: tuple) -> None:
+        self.name, self.state = name, state
+
+    def __reduce__(self):
+        return np.dtype, (self.name, False, True), self.state
+
+
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        ("V8", (3, "|", None, ("f",), {"f": (np.dtype("O"), 0)}, 8, 1, 0)),  # bytes would be taken for objects
+        ("O8", (3, "|", None, None, None, -1, -1, 0)),
+        ("i8", (3, "<", None, None, None, -1, -1, 63)),
+        ("U2", (3, "<", None, None, None, 800, 4, 8)),
+    ],
+)
+def test_a_forged_dtype_is_refused(tmp_path, name, state):
+    path = tmp_path / "forged.pkl"
+    path.write_bytes(pickle.dumps(Forged(name, state)))
+    with pytest.raises(ValueError, match=r"forged\.pkl: refused.*only numbers and text"):
+        load_pickle(path)
+
+
+def test_arrays_of_objects_are_refused(tmp_path):
+    path = tmp_path / "objects.pkl"
+    path.write_bytes(pickle.dumps(np.array([1, "a"], object)))
+    with pytest.raises(ValueError, match="only numbers and text"):
+        load_pickle(path)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_either_byte_order_comes_back(tmp_path, order):
+    path = tmp_path / "order.pkl"
+    path.write_bytes(pickle.dumps(np.array([1.5, -2], np.dtype("f4").newbyteorder(order))))
+    assert load_pickle(path).tolist() == [1.5, -2]
+
+
 def test_code_is_not_run(tmp_path):
     path, marker = tmp_path / "evil.pdparams", tmp_path / "was-run"
     path.write_bytes(pickle.dumps({"weight": Payload(marker)}))

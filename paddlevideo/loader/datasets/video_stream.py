@@ -33,7 +33,7 @@ class VideoStream:
         self, path: str, sampler: Sampler, transforms: Sequence[Transform], input: Callable[[Sample], Arrays]
     ) -> None:
         self.source = open_source(Path(path))
-        self.name = Path(path).name if Path(path).is_dir() else Path(path).stem
+        self.name = Path(path).resolve().name if Path(path).is_dir() else Path(path).stem
         self.sampler, self.transforms, self.input = sampler, transforms, input
         self.size, self.fps = self.source.size, self.source.fps
 

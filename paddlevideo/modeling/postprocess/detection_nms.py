@@ -45,9 +45,15 @@ class DetectionNMS:
 
         Returns:
             For each sample `boxes [K, 4]` as fractions of the frame, `labels [K]`, `scores [K]`, `objectness [K]`.
+
+        Raises:
+            ValueError: a score is not finite.
         """
         boxes, objectness, probabilities = (decoded[k] for k in ("boxes", "objectness", "probabilities"))
         scores = objectness[..., None] * probabilities  # [B, M, C]
+        if not np.isfinite(scores).all():
+            ids = ", ".join(str(one.get("id")) for one in meta)
+            raise ValueError(f"{ids}: the network's answer is nan or inf; check the weights and the input")
         kept = suppress(boxes, objectness, self._passes(objectness, scores), self.iou_threshold)
         order = np.argsort(-objectness, axis=1, kind="stable")
         return [self._detections(b, o[kept[b][o]], decoded, scores) for b, o in enumerate(order)]

@@ -70,3 +70,13 @@ def test_nothing_above_the_threshold_gives_empty_arrays() -> None:
     (answer,) = DetectionNMS(score_threshold=0.99)(decoded(), [{}])
     assert answer["boxes"].shape == (0, 4)
     assert len(answer["labels"]) == len(answer["scores"]) == 0
+
+
+def test_an_answer_that_is_not_finite_is_named() -> None:
+    decoded = {
+        "boxes": np.zeros((1, 2, 4), np.float32),
+        "objectness": np.array([[0.5, np.nan]], np.float32),
+        "probabilities": np.ones((1, 2, 3), np.float32),
+    }
+    with pytest.raises(ValueError, match="v/00007: the network's answer is nan or inf"):
+        DetectionNMS()(decoded, [{"id": "v/00007"}])
