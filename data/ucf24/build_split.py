@@ -11,7 +11,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from paddlevideo.loader.frames import FrameFolder, VideoFile
 from paddlevideo.loader.index import ActionIndex, Boxes, VideoEntry, check_boxes, write_index
+from paddlevideo.types import IntArray
 from paddlevideo.utils.command import run_command
 from paddlevideo.utils.files import output_folder, write_atomically
 from paddlevideo.utils.safe_pickle import load_pickle
@@ -39,11 +40,12 @@ Size = tuple[int, int]  # height, width in pixels
 
 @dataclass(frozen=True)
 class Annotation:
-    """What a tube annotation says of one video; boxes as in `VideoEntry`."""
+    """What a tube annotation says of one video; boxes and actors as in `VideoEntry`."""
 
     label: int
     num_frames: int
     boxes: Boxes
+    actors: IntArray
 
 
 @dataclass(frozen=True)
@@ -174,28 +176,30 @@ def read_tubes(path: Path, tube_ends: str = "drop") -> dict[str, Annotation]:
             raise ValueError(f"{where}: expected names like Class/video")
         try:
             label, num_frames = int(node["label"]), int(node["numf"])  # arithmetic with their uint8 would overflow
-            tubes = [_tube_boxes(tube, label, tube_ends) for tube in node["annotations"]]
-            boxes = _sorted(np.concatenate([np.zeros((0, 6)), *tubes]))
+            tubes = [_tube_boxes(tube, n, label, tube_ends) for n, tube in enumerate(node["annotations"])]
+            rows = _sorted(np.concatenate([np.zeros((0, 7)), *tubes]))
         except (TypeError, KeyError, IndexError, ValueError) as error:
             raise ValueError(f"{where}: not label, numf and tubes ({type(error).__name__}: {error})") from error
-        check_boxes(boxes, num_frames, label + 1, where)
-        videos[str(key)] = Annotation(label, num_frames, boxes)
+        check_boxes(rows[:, :6], num_frames, label + 1, where)
+        videos[str(key)] = Annotation(label, num_frames, rows[:, :6], rows[:, 6].astype(np.int64))
     return videos
 
 
-def _tube_boxes(tube: Mapping[str, Any], label: int, tube_ends: str) -> Boxes:
+def _tube_boxes(tube: Mapping[str, Any], actor: int, label: int, tube_ends: str) -> np.ndarray:
+    """Rows `[N, 7]` of a tube: boxes as in `VideoEntry`, then its number."""
     start, end, xywh = int(tube["sf"]), int(tube["ef"]), np.asarray(tube["boxes"]).astype(np.float64)
     if end <= start or xywh.shape != (end - start, 4):
         raise ValueError(f"tube {start} to {end} should have {end - start} boxes x, y, w, h, got {xywh.shape}")
     if int(tube["label"]) != label:
         raise ValueError(f"tube {start} to {end} has label {tube['label']}, its video {label}")
     frames = np.arange(start + 1, end + 1)[:, None]  # frames count from 1
-    rows = np.hstack([frames, np.full_like(frames, label), xywh[:, :2], xywh[:, :2] + xywh[:, 2:]])
+    same = np.ones_like(frames)
+    rows = np.hstack([frames, label * same, xywh[:, :2], xywh[:, :2] + xywh[:, 2:], actor * same])
     return rows if tube_ends == "keep" else rows[:-1]
 
 
-def _sorted(boxes: Boxes) -> Boxes:
-    return boxes[np.lexsort(boxes.T[::-1])]
+def _sorted(rows: np.ndarray) -> np.ndarray:
+    return rows[np.lexsort(rows.T[::-1])]
 
 
 def find_video(folder: Path, name: str) -> Path | None:
@@ -242,7 +246,8 @@ def _video_entry(name: str, path: Path, annotation: Annotation, args: argparse.N
             f"{name}: the annotation says {annotation.num_frames} frames, {path} has {len(video)}; "
             "it is truncated or another version of the video: get it again"
         )
-    return _entry(name, path, len(video), args.annotation_size or video.size, annotation.boxes)
+    entry = _entry(name, path, len(video), args.annotation_size or video.size, annotation.boxes)
+    return replace(entry, actors=annotation.actors)
 
 
 def from_archive(args: argparse.Namespace, chosen: tuple[str, ...] | None) -> Dataset:
@@ -274,7 +279,36 @@ def from_archive(args: argparse.Namespace, chosen: tuple[str, ...] | None) -> Da
         raise FileNotFoundError(f"{args.root / 'labels'}: holds no box of any listed video; {TWO_WAYS}")
     classes = class_names(seen, num_classes, chosen)
     check_class_file(args.output, classes)
-    return Dataset(classes, args.root, tuple(splits), _extent(v for split in splits for v in split.videos))
+    told = add_actors(splits, args.root / "splitfiles" / "pyannot.pkl")
+    return Dataset(classes, args.root, tuple(told), _extent(v for split in splits for v in split.videos))
+
+
+def add_actors(splits: Sequence[Split], path: Path) -> Sequence[Split]:
+    """The splits with the tube of each box, if the tube annotation is there and has all of the boxes.
+
+    Raises:
+        ValueError: the file is there, but is no tube annotation.
+    """
+    problem = "is not there"
+    if path.is_file():
+        annotation = read_tubes(path, "keep")
+        told = {v.id: _actors(v.boxes, annotation.get(v.id)) for split in splits for v in split.videos}
+        strange = [name for name, actors in told.items() if actors is None]
+        if not strange:
+            return [replace(s, videos=tuple(replace(v, actors=told[v.id]) for v in s.videos)) for s in splits]
+        problem = f"has other boxes than the labels of {_first(strange)}"
+    print(f"note: the boxes have no actors, which video-mAP needs: the tube annotation {path} {problem}")
+    return splits
+
+
+def _actors(boxes: Boxes, annotation: Annotation | None) -> IntArray | None:
+    """The tube of each box `[N]`, or None if a box is in no tube; of equal boxes each has its own tube."""
+    tubes: dict[tuple[float, ...], list[int]] = {}
+    if annotation is not None:
+        for row, actor in zip(annotation.boxes.tolist(), annotation.actors.tolist(), strict=True):
+            tubes.setdefault(tuple(row), []).append(actor)
+    found = [tubes[key].pop(0) if tubes.get(key := tuple(row)) else -1 for row in boxes.tolist()]
+    return None if -1 in found else np.array(found, np.int64)
 
 
 def _folder_entry(name: str, args: argparse.Namespace, num_classes: int, seen: Places) -> VideoEntry:

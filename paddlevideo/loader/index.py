@@ -6,6 +6,9 @@
 `root` is where the media are, relative to the folder of the file, and `source` is relative to `root`. A box is
 `frame, label, x1, y1, x2, y2`: frames from 1, labels from 0, pixels of a frame of `size` (height, width), which is the
 size that was annotated and need not be that of the media.
+
+A box may have a 7th number, its `actor`: an integer from 0. The boxes of a video with one actor are one tube: they have
+one label, and no two are on one frame. Either all boxes of a file have an actor or none has.
 """
 
 from __future__ import annotations
@@ -13,13 +16,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from paddlevideo.types import IntArray
 from paddlevideo.utils.files import write_atomically
 
 FORMAT, VERSION = "action-boxes", 1
@@ -30,13 +34,17 @@ Boxes = npt.NDArray[np.float64]  # [N, 6]: frame, label, x1, y1, x2, y2
 
 @dataclass(frozen=True)
 class VideoEntry:
-    """One video and its boxes `[N, 6]`, see the top of this file; `size` is height, width."""
+    """One video and its boxes `[N, 6]`, see the top of this file; `size` is height, width.
+
+    `actors [N]` are the tubes that the boxes belong to, None in a file that does not tell.
+    """
 
     id: str
     source: Path
     num_frames: int
     size: tuple[int, int]
     boxes: Boxes
+    actors: IntArray | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,23 @@ def read_index(path: str | Path) -> ActionIndex:
         videos.append(video)
     if not any(len(video.boxes) for video in videos):
         raise ValueError(f"{path}: expected videos with boxes, got {len(videos)} videos and no box; build it anew")
-    return ActionIndex(classes, tuple(videos))
+    return ActionIndex(classes, _all_or_none(videos, first_seen, path))
+
+
+def _all_or_none(videos: list[VideoEntry], lines: dict[str, int], path: Path) -> tuple[VideoEntry, ...]:
+    """The videos of a file, those without boxes with zero actors if the others have actors."""
+    with_boxes = [video for video in videos if len(video.boxes)]
+    first = with_boxes[0]
+    for video in with_boxes:
+        if (video.actors is None) != (first.actors is None):
+            has, other = ("no actor", "one") if video.actors is None else ("an actor", "none")
+            raise ValueError(
+                f"{path}:{lines[video.id]}: {video.id}: expected all boxes of a file to have a 7th number, the actor, "
+                f"or none; these have {has}, those in line {lines[first.id]} {other}; build the index anew"
+            )
+    if first.actors is None:
+        return tuple(videos)
+    return tuple(video if len(video.boxes) else replace(video, actors=np.zeros(0, np.int64)) for video in videos)
 
 
 def write_index(path: str | Path, index: ActionIndex, root: str | Path) -> None:
@@ -104,6 +128,7 @@ def write_index(path: str | Path, index: ActionIndex, root: str | Path) -> None:
 
 def _node(video: VideoEntry, root: Path) -> dict[str, Any]:
     source = video.source.absolute()
+    rows = video.boxes if video.actors is None else np.column_stack([video.boxes, video.actors])
     if not source.is_relative_to(root):
         raise ValueError(f"{video.id}: its source {source} should lie in the folder of the media, {root}")
     return {
@@ -111,7 +136,7 @@ def _node(video: VideoEntry, root: Path) -> dict[str, Any]:
         "source": source.relative_to(root).as_posix(),
         "num_frames": video.num_frames,
         "size": list(video.size),
-        "boxes": [[int(v) if v.is_integer() else v for v in row] for row in video.boxes.tolist()],
+        "boxes": [[int(v) if v.is_integer() else v for v in row] for row in rows.tolist()],
     }
 
 
@@ -154,27 +179,54 @@ def _video(node: Any, root: Path, num_classes: int, where: str) -> VideoEntry:
         raise ValueError(f"{where}: num_frames should be a positive integer, got {node['num_frames']!r}")
     if not isinstance(size, list) or len(size) != 2 or not all(map(_is_count, size)):
         raise ValueError(f"{where}: size should be height, width in pixels, got {size!r}")
-    boxes = _box_array(node["boxes"], where)
+    rows = _box_array(node["boxes"], where)
+    boxes, actors = rows[:, :6], None
     check_boxes(boxes, node["num_frames"], num_classes, where)
-    return VideoEntry(node["id"], root / node["source"], node["num_frames"], (size[0], size[1]), boxes)
+    if rows.shape[1] == 7:
+        _check_actors(rows, where)
+        actors = rows[:, 6].astype(np.int64)
+    return VideoEntry(node["id"], root / node["source"], node["num_frames"], (size[0], size[1]), boxes, actors)
 
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _box_array(rows: Any, where: str) -> Boxes:
+def _box_array(rows: Any, where: str) -> npt.NDArray[np.float64]:
+    """`[N, 6]`, or `[N, 7]` with the actor."""
     if rows == []:
         return np.zeros((0, 6))
     try:
         array = np.asarray(rows)
     except ValueError:  # rows of several lengths
         array = np.asarray(None)
-    if array.dtype.kind not in "iuf" or array.ndim != 2 or array.shape[1] != 6:
+    if array.dtype.kind not in "iuf" or array.ndim != 2 or array.shape[1] not in (6, 7):
         raise ValueError(
-            f"{where}: boxes should be rows of 6 numbers, frame, label, x1, y1, x2, y2; got {str(rows)[:100]}"
+            f"{where}: boxes should be rows of 6 numbers, frame, label, x1, y1, x2, y2, or all of 7 with the actor; "
+            f"got {str(rows)[:100]}"
         )
     return array.astype(np.float64)
+
+
+def _check_actors(rows: npt.NDArray[np.float64], where: str) -> None:
+    """Check that the boxes `[N, 7]` of each actor are a tube."""
+    actor = rows[:, 6]
+    wrong = ~(np.isfinite(actor) & (actor >= 0) & (np.floor(actor) == actor))
+    if wrong.any():
+        number = int(np.argmax(wrong))
+        raise ValueError(
+            f"{where}: box {number + 1}: the actor should be an integer from 0, got {rows[number].tolist()}"
+        )
+    _, first, tube = np.unique(actor, return_index=True, return_inverse=True)
+    order = np.lexsort((rows[:, 0], actor))
+    repeated = order[1:][(np.diff(rows[order][:, [0, 6]], axis=0) == 0).all(1)]
+    relabelled = np.flatnonzero(rows[:, 1] != rows[first[tube], 1])
+    for numbers, expected in ((repeated, "one box on a frame"), (relabelled, "boxes of one label")):
+        if len(numbers):
+            raise ValueError(
+                f"{where}: box {numbers[0] + 1}: an actor should have {expected}, as its boxes are a tube, got another "
+                f"in {rows[numbers[0]].tolist()}; give the other tube an actor number of its own"
+            )
 
 
 def check_boxes(boxes: Boxes, num_frames: int, num_classes: int, where: str) -> None:

@@ -47,11 +47,11 @@ class JitterCrop:
         return {**sample, "frames": _cut(frames, window), "targets": _crop_targets(sample["targets"], shift)}
 
 
-def _cut(frames: np.ndarray, window: np.ndarray) -> np.ndarray:
-    """The part `window` (x1, y1, x2, y2, may lie outside) of `frames [T, H, W, 3]`."""
+def _cut(frames: np.ndarray, window: np.ndarray, fill: int = 0) -> np.ndarray:
+    """The part `window` (x1, y1, x2, y2, may lie outside) of `frames [T, H, W, 3]`; `fill` where there is nothing."""
     height, width = frames.shape[1:3]
     x1, y1, x2, y2 = window
-    cut = np.zeros((len(frames), y2 - y1, x2 - x1, 3), np.uint8)
+    cut = np.full((len(frames), y2 - y1, x2 - x1, 3), fill, np.uint8)
     inside = frames[:, max(y1, 0) : min(y2, height), max(x1, 0) : min(x2, width)]
     top, left = max(-y1, 0), max(-x1, 0)
     cut[:, top : top + inside.shape[1], left : left + inside.shape[2]] = inside
@@ -64,6 +64,42 @@ def _crop_targets(targets: dict[str, np.ndarray], window: FloatArray) -> dict[st
     boxes = ((targets["boxes"] - low) / size).clip(0, 1)
     keep = ((boxes[:, 2:] - boxes[:, :2]) >= MIN_BOX_SIDE).all(1)
     return {key: value[keep] for key, value in {**targets, "boxes": boxes.astype(np.float32)}.items()}
+
+
+@TRANSFORMS.register
+class OneSidedJitter:
+    """Cut the longer side, pad the shorter one, and move all boxes a little (as YOWO trains on AVA).
+
+    Args:
+        jitter: largest cut and pad as a share of width and height.
+        box_jitter: largest move of each side of the boxes, in pixels, the same for all boxes of a clip.
+        fill: value of the padding, 0..255.
+    """
+
+    def __init__(self, jitter: float = 0.1, box_jitter: int = 10, fill: int = 115) -> None:
+        if not 0 <= jitter < 0.5 or box_jitter < 0 or not 0 <= fill <= 255:
+            raise ValueError(
+                "OneSidedJitter: expected jitter at least 0 and below 0.5, box_jitter at least 0 and fill in 0..255, "
+                f"got {jitter}, {box_jitter}, {fill}"
+            )
+        self.jitter, self.box_jitter, self.fill = jitter, box_jitter, fill
+
+    def __call__(self, sample: Sample, rng: np.random.Generator | None) -> Sample:
+        """Change `frames [T, H, W, 3]` and `boxes [N, 4]`; boxes left with no area are dropped."""
+        if rng is None:
+            return sample
+        frames = sample["frames"]
+        height, width = frames.shape[1:3]
+        size = np.array([width, height])
+        most = (self.jitter * size).astype(int)
+        amount = rng.integers(0, np.maximum(most, 1), (2, 2))  # of x and y, at the low and the high end
+        cuts = np.array([width >= height, width < height])
+        low, high = np.where(cuts, amount, -np.minimum(amount + 1, most))
+        window = np.concatenate([low, size - high])
+        targets = _crop_targets(sample["targets"], window / np.tile(size, 2))
+        move = rng.integers(-self.box_jitter, max(self.box_jitter, 1), 4) / np.tile(window[2:] - window[:2], 2)
+        targets = _crop_targets({**targets, "boxes": targets["boxes"] + move}, np.array([0.0, 0.0, 1.0, 1.0]))
+        return {**sample, "frames": _cut(frames, window, self.fill), "targets": targets}
 
 
 @TRANSFORMS.register

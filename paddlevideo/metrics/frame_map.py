@@ -6,7 +6,7 @@ belong to a box.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -114,9 +114,9 @@ class FrameMAP(Metric):
         # Detections of equal score count in the order in which the official tool reads its files, which are called
         # Class_video_00012.txt; the underscore sorts after the letters of a longer class name, the slash before.
         ids = sorted(records, key=lambda name: name.replace("/", "_"))
-        image, rows = _number([records[name][0] for name in ids])
+        image, rows = number_rows([records[name][0] for name in ids])
         detections = DetectionTable(image, rows[:, 0].astype(np.int64), rows[:, 1:5], rows[:, 5])
-        image, rows = _number([records[name][1] for name in ids])
+        image, rows = number_rows([records[name][1] for name in ids])
         truths = BoxTable(image, rows[:, 0].astype(np.int64), rows[:, 1:])
         if not len(rows):
             raise ValueError(
@@ -128,9 +128,18 @@ class FrameMAP(Metric):
         return {self.primary: float(np.mean(list(ap.values()))), **ap}
 
 
-def evaluate(detections: DetectionTable, truths: BoxTable, iou_threshold: float) -> dict[int, ClassResult]:
-    """Counts and average precision of every class that has a detection or a truth, by label."""
-    hits = match(detections, truths, iou_threshold)
+def evaluate(
+    detections: DetectionTable, truths: BoxTable, iou_threshold: float, hits: BoolArray | None = None
+) -> dict[int, ClassResult]:
+    """Counts and average precision of every class that has a detection or a truth, by label.
+
+    Args:
+        detections: of all images.
+        truths: of all images.
+        iou_threshold: least overlap of a true positive.
+        hits: which detections are true positives, if not those that `match` finds.
+    """
+    hits = match(detections, truths, iou_threshold) if hits is None else hits
     order = np.argsort(-detections.score, kind="stable")
     hits, labels = hits[order], detections.label[order]
     results = {}
@@ -142,7 +151,28 @@ def evaluate(detections: DetectionTable, truths: BoxTable, iou_threshold: float)
     return results
 
 
-def match(detections: DetectionTable, truths: BoxTable, iou_threshold: float) -> BoolArray:
+def pixel_iou(a: Float64Array, b: Float64Array) -> Float64Array:
+    """IoU of row i of `a` with row i of `b`.
+
+    Args:
+        a: `[P, 4]`, x1, y1, x2, y2 in pixels. The last pixel belongs to the box: its width is x2 - x1 + 1.
+        b: `[P, 4]`, likewise.
+
+    Returns:
+        `[P]` in 0..1; 0 where one box starts beyond the end of the other.
+    """
+    gap = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
+    shared = np.where(gap >= 0, gap + 1, 0).prod(axis=1)
+    area_a, area_b = ((box[:, 2:] - box[:, :2] + 1).prod(axis=1) for box in (a, b))
+    return shared / (area_a + area_b - shared)
+
+
+def match(
+    detections: DetectionTable,
+    truths: BoxTable,
+    iou_threshold: float,
+    iou: Callable[[Float64Array, Float64Array], Float64Array] = pixel_iou,
+) -> BoolArray:
     """Which detections are true positives, `[N]` in table order.
 
     A detection stands for the truth of its image and class that it overlaps most, the first of equals. It is a true
@@ -150,7 +180,7 @@ def match(detections: DetectionTable, truths: BoxTable, iou_threshold: float) ->
     falls back on its second-best truth.
     """
     detection, truth = _pairs(detections, truths)  # [P]
-    overlap = pixel_iou(detections.boxes[detection], truths.boxes[truth])
+    overlap = iou(detections.boxes[detection], truths.boxes[truth])
     order = np.lexsort((-overlap, detection))  # stable, so the first of equal overlaps stays first
     _, start = np.unique(detection[order], return_index=True)
     best = order[start]  # one pair for each detection that has any truth
@@ -177,22 +207,6 @@ def average_precision(hits: BoolArray, num_truths: int) -> float:
     precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     return float(envelope[hits].sum() / num_truths)
-
-
-def pixel_iou(a: Float64Array, b: Float64Array) -> Float64Array:
-    """IoU of row i of `a` with row i of `b`.
-
-    Args:
-        a: `[P, 4]`, x1, y1, x2, y2 in pixels. The last pixel belongs to the box: its width is x2 - x1 + 1.
-        b: `[P, 4]`, likewise.
-
-    Returns:
-        `[P]` in 0..1; 0 where one box starts beyond the end of the other.
-    """
-    gap = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
-    shared = np.where(gap >= 0, gap + 1, 0).prod(axis=1)
-    area_a, area_b = ((box[:, 2:] - box[:, :2] + 1).prod(axis=1) for box in (a, b))
-    return shared / (area_a + area_b - shared)
 
 
 def real_truths(target: Arrays, num_classes: int, meta: Meta) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -234,6 +248,6 @@ def _pairs(detections: BoxTable, truths: BoxTable) -> tuple[IntArray, IntArray]:
     return detection, by_key[np.repeat(start, count) + offset]
 
 
-def _number(frames: list[Float64Array]) -> tuple[IntArray, Float64Array]:
+def number_rows(frames: list[Float64Array]) -> tuple[IntArray, Float64Array]:
     """All rows of all frames, and the position of the frame that each row came from."""
     return np.repeat(np.arange(len(frames)), [len(rows) for rows in frames]), np.concatenate(frames)

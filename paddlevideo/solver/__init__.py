@@ -59,8 +59,15 @@ class Momentum(optimizer.Momentum):
         super().__init__(learning_rate, momentum, parameters, use_nesterov, weight_decay)
 
 
+class Schedule(lr.LRScheduler):
+    """A learning rate that changes from epoch to epoch by `step()`, and may within one."""
+
+    def start_iteration(self, iteration: int) -> None:
+        """Called before each batch with its number since training began, from 0."""
+
+
 @SCHEDULES.register
-class MultiStepDecay(lr.MultiStepDecay):
+class MultiStepDecay(lr.MultiStepDecay, Schedule):
     """Multiply the rate by `gamma` after each of the `milestones`, in epochs."""
 
     def __init__(self, learning_rate: float, milestones: Sequence[int], gamma: float = 0.1) -> None:
@@ -68,11 +75,61 @@ class MultiStepDecay(lr.MultiStepDecay):
 
 
 @SCHEDULES.register
-class CosineAnnealingDecay(lr.CosineAnnealingDecay):
+class CosineAnnealingDecay(lr.CosineAnnealingDecay, Schedule):
     """Follow half a cosine from `learning_rate` to `eta_min` over `T_max` epochs."""
 
     def __init__(self, learning_rate: float, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803 - Paddle's name
         super().__init__(learning_rate, T_max, eta_min)
+
+
+@SCHEDULES.register
+class LinearWarmup(Schedule):
+    """Raise the rate in a straight line over the first batches, on top of another schedule.
+
+    Args:
+        then: the schedule.
+        iterations: batches until its rate is reached.
+        factor: share of its rate at the first batch.
+    """
+
+    def __init__(self, then: Schedule, iterations: int, factor: float = 0.0) -> None:
+        if iterations < 1 or not 0 <= factor <= 1:
+            raise ValueError(
+                f"LinearWarmup: expected iterations from 1 and a factor in 0..1, got {iterations} and {factor}"
+            )
+        self.then, self.iterations, self.factor = then, iterations, factor
+        self.share = factor
+        super().__init__(then.last_lr)
+
+    @classmethod
+    def from_nodes(cls, then: Node, iterations: int, factor: float = 0.0) -> LinearWarmup:
+        """Build the schedule that follows."""
+        return cls(SCHEDULES.build(then), iterations, factor)
+
+    def get_lr(self) -> float:
+        """The rate of the schedule underneath, scaled."""
+        return float(self.then.last_lr * self.share)
+
+    def start_iteration(self, iteration: int) -> None:
+        """Scale the rate for this batch."""
+        done = min(iteration / self.iterations, 1.0)
+        self.share = self.factor * (1 - done) + done
+        self.last_lr = self.get_lr()
+
+    def step(self, epoch: int | None = None) -> None:
+        """Let an epoch pass."""
+        if self.last_epoch >= 0:  # Paddle's constructor makes a first step of its own
+            self.then.step()
+        self.last_epoch += 1
+        self.last_lr = self.get_lr()
+
+    def state_dict(self) -> Any:
+        """That of the schedule underneath."""
+        return self.then.state_dict()
+
+    def set_state_dict(self, state_dict: Any) -> None:
+        """Go on where a run stopped."""
+        self.then.set_state_dict(state_dict)
 
 
 def build_optimizer(node: Node, model: nn.Layer) -> Any:

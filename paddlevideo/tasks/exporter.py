@@ -69,6 +69,7 @@ def export(model: VideoModel, config: Config, folder: str | Path) -> Path:
         "model": "model.json",
         "weights": "model.pdiparams",
         "outputs": sorted(eager),
+        "causal": model.input.causal,
         "inputs": {name: list(value.shape[1:]) for name, value in inputs.items()},
         "input": dict(config.MODEL["input"]),
         "postprocess": dict(config.MODEL["postprocess"]),

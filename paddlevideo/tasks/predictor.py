@@ -118,6 +118,7 @@ class Predictor:
         """
         folder = Path(folder)
         facts = read_facts(folder)
+        _check_causal(facts["causal"])
         return cls(
             exported_network(folder, facts, onednn, threads),
             INPUTS.build(facts["input"]),
@@ -128,7 +129,12 @@ class Predictor:
         )
 
     def open(self, path: str | Path) -> Any:
-        """The dataset of a user's file, prepared for this network; it has a length and the samples in order."""
+        """The dataset of a user's file, prepared for this network; it has a length and the samples in order.
+
+        Raises:
+            ValueError: the network is not causal.
+        """
+        _check_causal(self.input.causal)
         return DATASETS.build(self.source, path=str(path), **build_pipeline(self.pipeline, self.input))
 
     def batch(self, inputs: Arrays | Tensors, meta: list[Meta]) -> list[Prediction]:
@@ -143,7 +149,17 @@ class Predictor:
             yield from zip(group, self.batch(batch["inputs"], batch["meta"]), strict=True)
 
 
+def _check_causal(causal: bool) -> None:
+    """Refuse to predict a video frame by frame with a network that also needs what comes later."""
+    if not causal:
+        raise ValueError(
+            "this model is not causal: it answers with features of the whole video, extracted beforehand, so it cannot "
+            "run on a file or stream; measure it with main.py --test, or predict with a model without context"
+        )
+
+
 FACTS = {
+    "causal": bool,
     "model": str,
     "weights": str,
     "outputs": list,

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import paddle
-from paddle.optimizer.lr import LRScheduler
 
 from paddlevideo.config import AmpLevel, Config, save_config
-from paddlevideo.solver import build_optimizer
+from paddlevideo.solver import Schedule, build_optimizer
 from paddlevideo.tasks.checkpoint import load_training, load_weights, save_training, save_weights
 from paddlevideo.tasks.evaluation import evaluate, table
 from paddlevideo.tasks.parts import EpochShuffle, build_dataset, build_loader, build_metrics, build_model
@@ -95,7 +94,10 @@ class Trainer:
         count = len(self.loader)
         bar = Progress(f"epoch {epoch + 1}/{self.config.epochs}", count, self.config.log_interval)
         totals: dict[str, float] = {}
+        schedule = self.optimizer._learning_rate
         for number, batch in enumerate(self.loader):
+            if isinstance(schedule, Schedule):
+                schedule.start_iteration(self.progress["iterations"])
             group = min(self.config.accumulation, count - number // self.config.accumulation * self.config.accumulation)
             is_last_of_group = (number + 1) % self.config.accumulation == 0 or number + 1 == count
             losses = self.train_step(batch, group, is_last_of_group)
@@ -106,8 +108,8 @@ class Trainer:
                 totals[name] = totals.get(name, 0.0) + value / count
             bar.step(len(batch["meta"]), facts)
         bar.close()
-        if isinstance(self.optimizer._learning_rate, LRScheduler):
-            self.optimizer._learning_rate.step()
+        if isinstance(schedule, Schedule):
+            schedule.step()
         return totals
 
     def train_step(self, batch: Batch, group: int, is_last_of_group: bool) -> dict[str, float]:

@@ -107,6 +107,7 @@ def test_both_layouts_give_the_same_boxes(root, capsys):
         for a, b in zip(one.videos, other.videos, strict=True):
             assert (a.id, a.num_frames, a.size) == (b.id, b.num_frames, b.size)
             np.testing.assert_array_equal(a.boxes, b.boxes)
+            np.testing.assert_array_equal(a.actors, b.actors)
     assert (archive / "classes.txt").read_text() == "Jump\nRun\n"
     assert one.videos[0].source == (root / "rgb-images" / NAMES[0]).resolve()
     assert other.videos[0].source == (root / "videos" / f"{NAMES[0]}.avi").resolve()
@@ -125,6 +126,7 @@ def test_boxes_by_hand(root, options):
         [4, 0, 202, 5, 292, 25],
     ]
     assert set(videos[1].boxes[:, 1]) == {1}
+    assert videos[0].actors.tolist() == [0, 0, 1, 0, 1, 0, 1, 1]  # frames 2, 3, 4, 4, 5, 5, 6, 7
 
 
 def test_tube_ends(root):
@@ -134,6 +136,51 @@ def test_tube_ends(root):
     assert np.bincount(kept.videos[0].boxes[:, 0].astype(int), minlength=9).tolist() == [0, 0, 1, 1, 2, 2, 2, 1, 1]
     with pytest.raises(ValueError, match=r"--tube-ends keep .*need --videos"):
         build(root, "--tube-ends", "keep")
+
+
+def test_equal_boxes_of_two_tubes_have_two_actors(root):
+    def copy_boxes(content):
+        first, second = content[NAMES[0]]["annotations"]
+        second.update(sf=first["sf"], ef=first["ef"], boxes=first["boxes"])
+
+    change_annotation(root, copy_boxes)
+    shutil.rmtree(root / "labels" / NAMES[0])
+    content = make_annotation()
+    copy_boxes(content)
+    write_labels(root, NAMES[0], content[NAMES[0]]["annotations"])
+    for options in ((), ("--videos", root / "videos")):
+        assert read_index(build(root, *options) / "test.jsonl").videos[0].actors.tolist() == [0, 1] * 4
+
+
+@pytest.mark.parametrize("change", ["absent", "other box", "other label", "other video"])
+def test_labels_without_their_tubes_have_no_actors(root, capsys, change):
+    """Neither split has actors, though the tubes of all but one video are known."""
+    tubes = {
+        "absent": lambda content: None,
+        "other box": lambda content: content[NAMES[2]]["annotations"][1].update(sf=2, ef=7),
+        "other label": lambda content: content[NAMES[2]].update(label=0, annotations=make_tubes(2, 0)),
+        "other video": lambda content: content.pop(NAMES[2]),
+    }
+    change_annotation(root, tubes[change])
+    if change == "absent":
+        (root / "splitfiles" / "pyannot.pkl").unlink()
+    folder = build(root)
+    notes = [line for line in capsys.readouterr().out.splitlines() if "video-mAP needs" in line]
+    assert len(notes) == 1
+    problem = "is not there" if change == "absent" else f"has other boxes than the labels of {NAMES[2]}"
+    assert notes[0].endswith(f"pyannot.pkl {problem}")
+    videos = [video for split in ("train", "test") for video in read_index(folder / f"{split}.jsonl").videos]
+    assert [video.actors for video in videos] == [None] * 4
+
+
+def test_the_sample_has_actors(sample_data):
+    for split in ("train", "test"):
+        for video in read_index(sample_data / f"{split}.jsonl").videos:
+            assert video.actors is not None
+            for actor in np.unique(video.actors):
+                frames = video.boxes[video.actors == actor, 0]
+                assert (np.diff(frames) == 1).all()  # a tube has no hole
+                assert len(frames) > 20
 
 
 def test_table(root, capsys):

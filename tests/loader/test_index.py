@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -87,6 +88,40 @@ def test_index_and_media_move_together(tmp_path):
     assert source == tmp_path.resolve() / "new" / "media" / "Run" / "a.avi"
 
 
+def test_actors_stand_beside_boxes(tmp_path):
+    rows = [[2, 0, 1, 2, 3.5, 4, 7], [1, 0, 1, 2, 3, 4, 7], [2, 0, 5, 6, 7, 8, 0]]
+    path = write_lines(tmp_path, HEADER, {**VIDEO, "boxes": []}, {**VIDEO, "id": "Run/b", "boxes": rows})
+    empty, full = read_index(path).videos
+    assert full.boxes.tolist() == [row[:6] for row in rows]
+    assert full.actors is not None and full.actors.dtype == np.int64
+    assert full.actors.tolist() == [7, 7, 0]
+    assert empty.actors is not None and len(empty.actors) == 0
+
+
+def test_written_actors_are_read_again(tmp_path):
+    index = example(tmp_path.resolve())
+    run, sit = index.videos
+    videos = (dataclasses.replace(run, actors=np.array([3, 0])), dataclasses.replace(sit, actors=np.zeros(0, np.int64)))
+    write_index(tmp_path / "test.jsonl", dataclasses.replace(index, videos=videos), tmp_path)
+    assert json.loads((tmp_path / "test.jsonl").read_text().splitlines()[1])["boxes"][1] == [9, 1, 10, 20, 30, 40, 0]
+    back = read_index(tmp_path / "test.jsonl").videos
+    np.testing.assert_array_equal(back[0].boxes, run.boxes)
+    assert [video.actors.tolist() for video in back if video.actors is not None] == [[3, 0], []]
+
+
+@pytest.mark.parametrize("rows", [VIDEO["boxes"], [[1, 0, 1, 2, 3.5, 4, 0]]])
+def test_all_videos_have_actors_or_none(tmp_path, rows):
+    other = [[1, 0, 1, 2, 3.5, 4]] if len(rows[0]) == 7 else [[1, 0, 1, 2, 3.5, 4, 0]]
+    nodes = [{**VIDEO, "id": f"Run/{k}", "boxes": boxes} for k, boxes in enumerate(([], rows, [], other))]
+    has = {6: "no actor, those in line 3 one", 7: "an actor, those in line 3 none"}[len(other[0])]
+    with pytest.raises(ValueError, match=rf"train\.jsonl:5: Run/3: .*7th number.* these have {has}; build"):
+        read_index(write_lines(tmp_path, HEADER, *nodes))
+
+
+def test_a_file_without_actors_has_none(tmp_path):
+    assert all(video.actors is None for video in read_index(write_lines(tmp_path, HEADER, VIDEO)).videos)
+
+
 def test_source_outside_of_root(tmp_path):
     with pytest.raises(ValueError, match=r"Run/a: its source .* should lie in"):
         write_index(tmp_path / "a.jsonl", example(tmp_path / "media"), tmp_path / "other")
@@ -146,6 +181,12 @@ def test_wrong_header(tmp_path, change, message):
         ({"boxes": [[1.5, 0, 1, 2, 3, 4]]}, "frame"),
         ({"boxes": [[1, 0, 3, 2, 3, 4]]}, "x1 should be less than x2"),
         ({"boxes": [[1, 0, 1, 5, 3, 4]]}, "y1 less than y2"),
+        ({"boxes": [[1, 0, 1, 2, 3, 4, 0, 1]]}, "all of 7 with the actor"),
+        ({"boxes": [[1, 0, 1, 2, 3, 4, 0], [1, 0, 1, 2, 3, 4, -1]]}, "box 2: the actor should be an integer from 0"),
+        ({"boxes": [[1, 0, 1, 2, 3, 4, 0.5]]}, "the actor should be an integer"),
+        ({"boxes": [[1, 0, 1, 2, 3, 4, float("inf")]]}, "the actor should be an integer"),
+        ({"boxes": [[2, 0, 1, 2, 3, 4, 5], [1, 0, 1, 2, 3, 4, 5], [2, 0, 1, 2, 9, 4, 5]]}, "box 3: .*one box on a"),
+        ({"boxes": [[1, 0, 1, 2, 3, 4, 5], [2, 1, 1, 2, 3, 4, 5]]}, "box 2: .*boxes of one label"),
     ],
 )
 def test_wrong_video_is_named_with_its_line(tmp_path, change, message):

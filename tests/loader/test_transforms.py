@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paddlevideo.loader.transforms import ColorDistort, HorizontalFlip, JitterCrop
+from paddlevideo.loader.transforms import ColorDistort, HorizontalFlip, JitterCrop, OneSidedJitter
 
 HEIGHT, WIDTH = 40, 60
 
@@ -95,3 +95,33 @@ def test_limits_are_checked() -> None:
         JitterCrop(0.6)
     with pytest.raises(ValueError, match="at least 1"):
         ColorDistort(saturation=0.5)
+
+
+def test_one_sided_jitter_cuts_the_longer_and_pads_the_shorter_side() -> None:
+    jitter = OneSidedJitter(jitter=0.1, box_jitter=0, fill=7)
+    amounts = np.array([[2, 1], [3, 0]])  # of x and y at the low end, then at the high end; y pads one more
+    out = jitter(bright_box(10, 8, 30, 20), Draws(amounts, np.zeros(4)))
+    assert out["frames"].shape == (2, HEIGHT + 2 + 1, WIDTH - 2 - 3, 3)
+    assert (out["frames"][:, [0, 1, -1]] == 7).all()
+    inside = {**out, "frames": np.where(out["frames"] == 255, out["frames"], 0)}
+    np.testing.assert_allclose(out["targets"]["boxes"][0], box_of_pixels(inside), atol=1e-6)
+
+
+def test_one_sided_jitter_moves_all_boxes_alike() -> None:
+    sample = bright_box(10, 8, 30, 20)
+    sample["targets"] = {"boxes": np.array([[0.1, 0.2, 0.5, 0.6], [0.3, 0.3, 0.7, 0.9]]), "labels": np.array([0, 1])}
+    out = OneSidedJitter(jitter=0.0, box_jitter=10)(sample, Draws(np.zeros((2, 2), int), np.array([6, -4, 3, 2])))
+    moved = np.array([6 / WIDTH, -4 / HEIGHT, 3 / WIDTH, 2 / HEIGHT])
+    np.testing.assert_allclose(out["targets"]["boxes"], sample["targets"]["boxes"] + moved, atol=1e-6)
+    assert out["frames"].shape == (2, HEIGHT, WIDTH, 3)
+
+
+def test_one_sided_jitter_draws_stay_in_range_and_tests_draw_nothing() -> None:
+    jitter, rng = OneSidedJitter(jitter=0.1), np.random.default_rng(0)
+    sample = bright_box(10, 8, 30, 20)
+    shapes = np.array([jitter(sample, rng)["frames"].shape[1:3] for _ in range(300)])
+    assert shapes[:, 0].min() == HEIGHT + 2 and shapes[:, 0].max() == HEIGHT + 8  # 1 to 4 rows at each end
+    assert shapes[:, 1].min() == WIDTH - 10 and shapes[:, 1].max() == WIDTH  # 0 to 5 columns at each end
+    assert jitter(sample, None) is sample
+    with pytest.raises(ValueError, match=r"below 0\.5"):
+        OneSidedJitter(jitter=0.5)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from paddlevideo.loader.datasets.base import VideoDataset
+from paddlevideo.loader.feature_bank import read_bank
 from paddlevideo.loader.frames import open_source
-from paddlevideo.loader.index import VideoEntry, read_index
+from paddlevideo.loader.index import Boxes, VideoEntry, read_index
 from paddlevideo.loader.samplers import Sampler
 from paddlevideo.loader.transforms import Transform
 from paddlevideo.registry import DATASETS
@@ -18,7 +19,7 @@ from paddlevideo.types import Arrays, IntArray, Sample
 
 @DATASETS.register
 class ActionDataset(VideoDataset):
-    """Every annotated frame is a sample, and as many frames without action as asked for.
+    """Every annotated frame is a sample, and as many frames without action as asked for, or every frame is.
 
     Args:
         index: file written by `data/ucf24/build_split.py`.
@@ -27,13 +28,16 @@ class ActionDataset(VideoDataset):
         transforms: augmentation.
         input: the model's input transform.
         seed: see `VideoDataset`.
-        step: take every n-th annotated frame of a video.
+        step: take every n-th annotated frame of a video, or every n-th frame with `every_frame`.
         background: frames without action per annotated frame taken, spread evenly over all videos.
         background_margin: frames this close to an annotated one are not background; an actor may still be there.
+        multi_label: whether the rows of a frame with the same box are the labels of one actor.
+        every_frame: take the frames of every video, annotated or not, as video-mAP needs them.
+        bank: folder with features of whole videos, written by `tools/extract_features.py`, for models with context.
 
     Raises:
         FileNotFoundError: no index.
-        ValueError: a malformed index, other classes, or no annotated frame.
+        ValueError: a malformed index, other classes, no annotated frame, or choices that contradict each other.
     """
 
     def __init__(
@@ -47,12 +51,20 @@ class ActionDataset(VideoDataset):
         step: int = 1,
         background: float = 0.0,
         background_margin: int = 1,
+        multi_label: bool = False,
+        every_frame: bool = False,
+        bank: str | None = None,
     ) -> None:
         super().__init__(sampler, transforms, input, seed)
         if step < 1 or background < 0 or background_margin < 0:
             raise ValueError(
                 "ActionDataset: step should be at least 1, background and background_margin at least 0, "
                 f"got {step}, {background}, {background_margin}"
+            )
+        if every_frame and background:
+            raise ValueError(
+                "ActionDataset: every_frame takes frames without action too, so background should be 0, got "
+                f"{background}; change it or leave every_frame out"
             )
         content = read_index(Path(index))
         if tuple(content.classes) != tuple(classes):
@@ -62,31 +74,60 @@ class ActionDataset(VideoDataset):
             )
         self.classes = content.classes
         self.videos = content.videos
-        annotated = [np.unique(video.boxes[:, 0]).astype(np.int64) for video in self.videos]
-        free = [_free_frames(video, f, background_margin) for video, f in zip(self.videos, annotated, strict=True)]
-        taken = _pairs([f[::step] for f in annotated])
-        samples = np.concatenate([taken, _spread(_pairs(free), round(background * len(taken)))])
-        self.samples: IntArray = samples[np.lexsort(samples.T[::-1])]  # [S, 2]: video, frame from 1
+        self.multi_label = multi_label
+        self.bank = None if bank is None else Path(bank)
+        self.samples: IntArray = (  # [S, 2]: video, frame from 1
+            _pairs([np.arange(1, video.num_frames + 1, step) for video in self.videos])
+            if every_frame
+            else _choose(self.videos, step, background, background_margin)
+        )
 
     def __len__(self) -> int:
-        """Annotated frames and background frames taken."""
+        """Frames taken."""
         return len(self.samples)
 
     def entry(self, index: int) -> Sample:
-        """Boxes of the key frame as fractions, `boxes [N, 4]`, `labels [N]`; N is 0 for background."""
+        """Boxes of the key frame as fractions, `boxes [N, 4]`, and `labels [N]`; N is 0 for background.
+
+        With `multi_label` every box stands once, and `labels [N, C]` has 0 and 1. Otherwise, if the index tells the
+        tube of each box, there is `actors [N]` too. With a feature bank there is the video's `bank`.
+        """
         number, frame = self.samples[index].tolist()
         video = self.videos[number]
-        rows = video.boxes[video.boxes[:, 0] == frame]
+        here = video.boxes[:, 0] == frame
+        rows = video.boxes[here]
+        boxes, labels = rows[:, 2:], rows[:, 1].astype(np.int64)
+        if self.multi_label:
+            boxes, labels = _merge(boxes, labels, len(self.classes))
         height, width = video.size
-        return {
+        targets = {"boxes": (boxes / [width, height, width, height]).astype(np.float32), "labels": labels}
+        if video.actors is not None and not self.multi_label:
+            targets["actors"] = video.actors[here]
+        sample = {
             "source": open_source(video.source, video.num_frames),
             "key": frame - 1,
-            "targets": {
-                "boxes": (rows[:, 2:] / [width, height, width, height]).astype(np.float32),
-                "labels": rows[:, 1].astype(np.int64),
-            },
-            "meta": {"id": f"{video.id}/{frame:05d}", "size": [height, width]},
+            "targets": targets,
+            "meta": {"id": f"{video.id}/{frame:05d}", "size": [height, width], "num_frames": video.num_frames},
         }
+        return sample if self.bank is None else {**sample, "bank": read_bank(self.bank, video.id, frame)}
+
+
+def _merge(boxes: Boxes, labels: IntArray, num_classes: int) -> tuple[Boxes, IntArray]:
+    """Every different box once, in order, and its labels as 0 and 1: `[R, 4]`, `[R]` to `[N, 4]`, `[N, C]`."""
+    different, first, actor = np.unique(boxes, axis=0, return_index=True, return_inverse=True)
+    place = np.argsort(np.argsort(first))  # of the sorted boxes among the boxes in order
+    merged = np.zeros((len(different), num_classes), np.int64)
+    merged[place[actor.ravel()], labels] = 1
+    return boxes[np.sort(first)], merged
+
+
+def _choose(videos: Sequence[VideoEntry], step: int, background: float, margin: int) -> IntArray:
+    """Annotated frames and background, rows `[S, 2]` of video number and frame number in order."""
+    annotated = [np.unique(video.boxes[:, 0]).astype(np.int64) for video in videos]
+    free = [_free_frames(video, f, margin) for video, f in zip(videos, annotated, strict=True)]
+    taken = _pairs([f[::step] for f in annotated])
+    samples = np.concatenate([taken, _spread(_pairs(free), round(background * len(taken)))])
+    return samples[np.lexsort(samples.T[::-1])]
 
 
 def _free_frames(video: VideoEntry, annotated: IntArray, margin: int) -> IntArray:

@@ -32,6 +32,8 @@ class ClipInput:
         interpolation: how pixels are resized.
     """
 
+    causal = True
+
     def __init__(
         self,
         num_frames: int,

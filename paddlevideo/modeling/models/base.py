@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Protocol
 
-from paddle import nn
+from paddle import Tensor, nn
 
 from paddlevideo.types import Arrays, InputSpec, Meta, Prediction, Sample, Tensors
 
@@ -15,6 +15,7 @@ class InputTransform(Protocol):
     """Turns a sample into network inputs; deterministic, and the only place that does."""
 
     sampling: Mapping[str, int]  # what a sampler has to deliver, such as num_frames
+    causal: bool  # whether an answer needs nothing of what comes after its frame
 
     def __call__(self, sample: Sample) -> Arrays:
         """Inputs of one sample, without a batch axis."""
@@ -43,6 +44,14 @@ class VideoModel(nn.Layer):
     @abstractmethod
     def loss(self, outputs: Tensors, targets: Tensors) -> Tensors:
         """Scalars: `loss` is minimised, the others are logged."""
+
+    def describe(self, inputs: Tensors) -> Tensor:
+        """What a bank of long-term features keeps of each sample, `[B, D]`.
+
+        Raises:
+            NotImplementedError: the model keeps nothing.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no features for a bank; use a model with a 3-D branch")
 
     def decode(self, outputs: Tensors) -> Tensors:
         """Tensor arithmetic between raw outputs and postprocess, part of the exported graph."""

@@ -1,5 +1,6 @@
 """Decoded arrays to predictions; numpy only."""
 
 from paddlevideo.modeling.postprocess.detection_nms import DetectionNMS
+from paddlevideo.modeling.postprocess.top_k_nms import TopKNMS
 
-__all__ = ["DetectionNMS"]
+__all__ = ["DetectionNMS", "TopKNMS"]

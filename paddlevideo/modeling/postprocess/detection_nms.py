@@ -21,7 +21,8 @@ class DetectionNMS:
         score: what the threshold looks at: `official`, objectness times the best class probability; `paddlevideo`,
             objectness alone.
         rows: `best`, one detection a box; `official`, further detections of the same box and class, with the lower
-            scores of all other classes above the threshold.
+            scores of all other classes above the threshold; `every_class`, one detection for each class, for boxes
+            with several labels.
     """
 
     def __init__(
@@ -29,7 +30,7 @@ class DetectionNMS:
         score_threshold: float = 0.005,
         iou_threshold: float = 0.4,
         score: Literal["official", "paddlevideo"] = "official",
-        rows: Literal["best", "official"] = "best",
+        rows: Literal["best", "official", "every_class"] = "best",
     ) -> None:
         self.score_threshold = np.float32(score_threshold)
         self.iou_threshold = iou_threshold
@@ -49,11 +50,8 @@ class DetectionNMS:
         Raises:
             ValueError: a score is not finite.
         """
-        boxes, objectness, probabilities = (decoded[k] for k in ("boxes", "objectness", "probabilities"))
-        scores = objectness[..., None] * probabilities  # [B, M, C]
-        if not np.isfinite(scores).all():
-            ids = ", ".join(str(one.get("id")) for one in meta)
-            raise ValueError(f"{ids}: the network's answer is nan or inf; check the weights and the input")
+        boxes, objectness = decoded["boxes"], decoded["objectness"]
+        scores = finite_scores(decoded, meta)
         kept = suppress(boxes, objectness, self._passes(objectness, scores), self.iou_threshold)
         order = np.argsort(-objectness, axis=1, kind="stable")
         return [self._detections(b, o[kept[b][o]], decoded, scores) for b, o in enumerate(order)]
@@ -67,16 +65,30 @@ class DetectionNMS:
         """Detections of one sample from the boxes `rows`, most certain first."""
         labels = decoded["probabilities"][sample, rows].argmax(-1)
         best = labels[:, None] == np.arange(scores.shape[-1])
-        mask = best | (scores[sample, rows] > self.score_threshold) if self.rows == "official" else best
+        passes = scores[sample, rows] > self.score_threshold
+        mask = {"best": best, "official": best | passes, "every_class": np.ones_like(best)}[self.rows]
         row, column = np.nonzero(mask)
         first = np.lexsort((column, ~best[row, column], row))  # a box's own class before its further classes
         row, column = row[first], column[first]
         return {
             "boxes": decoded["boxes"][sample, rows[row]],
-            "labels": labels[row],
+            "labels": column if self.rows == "every_class" else labels[row],
             "scores": scores[sample, rows[row], column],
             "objectness": decoded["objectness"][sample, rows[row]],
         }
+
+
+def finite_scores(decoded: Arrays, meta: list[Meta]) -> npt.NDArray[np.float32]:
+    """Objectness times probability of every box and class, `[B, M, C]`.
+
+    Raises:
+        ValueError: one is not finite.
+    """
+    scores: npt.NDArray[np.float32] = decoded["objectness"][..., None] * decoded["probabilities"]
+    if not np.isfinite(scores).all():
+        ids = ", ".join(str(one.get("id")) for one in meta)
+        raise ValueError(f"{ids}: the network's answer is nan or inf; check the weights and the input")
+    return scores
 
 
 def suppress(
@@ -84,6 +96,7 @@ def suppress(
     scores: npt.NDArray[np.float32],
     candidates: npt.NDArray[np.bool_],
     iou_threshold: float,
+    labels: npt.NDArray[np.int64] | None = None,
 ) -> npt.NDArray[np.bool_]:
     """Greedy non-maximum suppression of a whole batch at once.
 
@@ -96,6 +109,7 @@ def suppress(
         scores: `[B, M]`; of equal scores the first goes first.
         candidates: `[B, M]`, boxes that take part.
         iou_threshold: 0..1.
+        labels: `[B, M]`, if only boxes of the same label suppress each other.
 
     Returns:
         `[B, M]`, which boxes stay.
@@ -103,6 +117,8 @@ def suppress(
     rank = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1)
     wins = (rank[:, :, None] < rank[:, None, :]) & candidates[:, :, None] & candidates[:, None, :]
     wins &= pairwise_iou(boxes) > iou_threshold  # [B, M, M]: the first suppresses the second, if it stays itself
+    if labels is not None:
+        wins &= labels[:, :, None] == labels[:, None, :]
     stays = candidates
     while True:
         settled = candidates & ~(wins & stays[:, :, None]).any(1)

@@ -1,0 +1,61 @@
+"""Features of whole videos on disk, one file a video, for models that look beyond their clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from paddlevideo.types import Arrays, FloatArray, IntArray
+from paddlevideo.utils.files import write_atomically
+
+HOW = "write the bank with tools/extract_features.py"
+
+
+def write_bank(folder: Path, video: str, frames: IntArray, features: FloatArray) -> None:
+    """Write the file of a video.
+
+    Args:
+        folder: of the bank.
+        video: its id in the annotation index.
+        frames: `[L]`, numbers from 1 of the last frames of the clips that were described, rising.
+        features: `[L, D]`.
+    """
+    path = folder / f"{video}.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def save(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.savez(file, frames=frames, features=features)
+
+    write_atomically(path, save)
+
+
+def read_bank(folder: Path, video: str, frame: int) -> Arrays:
+    """What a video's bank holds, as seen from a key frame.
+
+    Args:
+        folder: of the bank.
+        video: its id in the annotation index.
+        frame: the key frame, from 1.
+
+    Returns:
+        `offsets [L]`, in frames from the key frame, and `features [L, D]`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no file of a bank.
+    """
+    path = folder / f"{video}.npz"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no features of this video; {HOW}")
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            frames, features = content["frames"], content["features"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{path}: expected arrays frames [L] and features [L, D] ({error}); {HOW}") from error
+    if frames.ndim != 1 or features.ndim != 2 or len(frames) != len(features):
+        raise ValueError(
+            f"{path}: expected frames [L] and features [L, D], got {frames.shape} and {features.shape}; {HOW}"
+        )
+    return {"offsets": frames - frame, "features": features}

@@ -1,0 +1,107 @@
+"""AVA's frame-mAP, where a box has several labels (Gu et al. 2018, as counted by the official challenge tool)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from paddlevideo.metrics.base import Metric
+from paddlevideo.metrics.frame_map import BoxTable, DetectionTable, evaluate, match, number_rows
+from paddlevideo.registry import METRICS
+from paddlevideo.types import Arrays, IntArray, Meta, Prediction
+
+Rows: TypeAlias = npt.NDArray[np.float64]
+AVARecord: TypeAlias = tuple[Rows, Rows]  # detections [R, 6], truths [Q, 5]: label, box, score
+
+
+@METRICS.register
+class AVAMAP(Metric):
+    """Mean average precision over classes at one IoU threshold; a box counts once for each of its labels.
+
+    Args:
+        classes: class names; the label is the position.
+        iou_threshold: least overlap of a true positive.
+        evaluated: the classes that count, or a file with one name a line; None for all.
+        order: in which detections of a frame take their truths: by falling `score`, as the challenge tool does, or as
+            they come in the `file`, as the published code of YOWO and YOWO-Plus does.
+
+    Raises:
+        ValueError: a class that is not among `classes`.
+    """
+
+    primary = "ava_map"
+
+    def __init__(
+        self,
+        classes: Sequence[str],
+        iou_threshold: float = 0.5,
+        evaluated: str | Sequence[str] | None = None,
+        order: Literal["score", "file"] = "score",
+    ) -> None:
+        super().__init__()
+        self.classes = list(classes)
+        self.iou_threshold = iou_threshold
+        if isinstance(evaluated, str):
+            evaluated = Path(evaluated).read_text(encoding="utf-8").splitlines()
+        strange = [name for name in evaluated or () if name not in self.classes]
+        if strange:
+            raise ValueError(f"METRIC AVAMAP: evaluated has {strange[0]!r}, which is none of the config's classes")
+        self.evaluated = [self.classes.index(name) for name in (self.classes if evaluated is None else evaluated)]
+        self.order = order
+        self.primary = f"ava_map@{iou_threshold:g}"
+
+    def record(self, prediction: Prediction, target: Arrays, meta: Meta) -> AVARecord:
+        """Detections and truths of one frame.
+
+        Args:
+            prediction: `boxes [R, 4]` x1, y1, x2, y2 as fractions of the frame, `labels [R]`, `scores [R]`.
+            target: `boxes [N, 4]` in the same form, `labels [N, C]` of 0 and 1; rows of -1 are padding.
+            meta: not needed here.
+
+        Raises:
+            ValueError: truths with a single label each.
+        """
+        if target["labels"].ndim != 2:
+            raise ValueError("METRIC AVAMAP: boxes need labels [N, C]; set multi_label: true in DATASET.test")
+        actor, label = np.nonzero(target["labels"] > 0)
+        truths = np.column_stack([label, target["boxes"][actor]]).astype(np.float64)
+        detections = np.column_stack([prediction["labels"], prediction["boxes"], prediction["scores"]])
+        return detections.astype(np.float64), truths
+
+    def compute(self, records: dict[str, AVARecord]) -> dict[str, float]:
+        """Mean over the evaluated classes that have truths, and `AP/<class>` of each of them; all in 0..1.
+
+        Raises:
+            ValueError: there is not one truth.
+        """
+        image, rows = self._evaluated(*number_rows([detections for detections, _ in records.values()]))
+        # Matching asks who comes first, and the curve asks again, always by score.
+        order = rows[:, 5] if self.order == "score" else -np.arange(len(rows), dtype=np.float64)
+        detections = DetectionTable(image, rows[:, 0].astype(np.int64), rows[:, 1:5], order)
+        true_image, true_rows = self._evaluated(*number_rows([truths for _, truths in records.values()]))
+        if not len(true_rows):
+            raise ValueError(f"METRIC AVAMAP: none of the {len(records)} test frames has a box of an evaluated class")
+        truths = BoxTable(true_image, true_rows[:, 0].astype(np.int64), true_rows[:, 1:])
+        hits = match(detections, truths, self.iou_threshold, corner_iou)
+        ranked = dataclasses.replace(detections, score=rows[:, 5])
+        results = evaluate(ranked, truths, self.iou_threshold, hits)
+        ap = {f"AP/{self.classes[label]}": result.ap for label, result in results.items() if result.num_truths}
+        return {self.primary: float(np.mean(list(ap.values()))), **ap}
+
+    def _evaluated(self, image: IntArray, rows: Rows) -> tuple[IntArray, Rows]:
+        """The rows of label and box, with their image, that are of an evaluated class and have an area."""
+        counts = np.isin(rows[:, 0], self.evaluated) & (rows[:, 3] > rows[:, 1]) & (rows[:, 4] > rows[:, 2])
+        return image[counts], rows[counts]
+
+
+def corner_iou(a: Rows, b: Rows) -> Rows:
+    """IoU of row i of `a [P, 4]` with row i of `b [P, 4]`, corners, without area for the border."""
+    shared = (np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])).clip(min=0).prod(axis=1)
+    area_a, area_b = ((box[:, 2:] - box[:, :2]).prod(axis=1) for box in (a, b))
+    overlap: Rows = shared / np.maximum(area_a + area_b - shared, np.finfo(np.float64).tiny)
+    return overlap

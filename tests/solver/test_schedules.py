@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import paddle
+import pytest
+
+from paddlevideo.registry import SCHEDULES
+from paddlevideo.solver import LinearWarmup, build_optimizer
+
+EPOCHS = {"name": "MultiStepDecay", "learning_rate": 1.0, "milestones": [1, 2], "gamma": 0.5}
+
+
+def warmup() -> LinearWarmup:
+    node = {"name": "LinearWarmup", "then": EPOCHS, "iterations": 4, "factor": 0.2}
+    schedule: LinearWarmup = SCHEDULES.build(node)
+    return schedule
+
+
+def rates(schedule: LinearWarmup, first: int, count: int) -> list[float]:
+    found = []
+    for iteration in range(first, first + count):
+        schedule.start_iteration(iteration)
+        found.append(schedule())
+    return found
+
+
+def test_rate_rises_in_a_line_and_then_follows_the_epochs() -> None:
+    schedule = warmup()
+    assert rates(schedule, 0, 3) == pytest.approx([0.2, 0.4, 0.6])
+    schedule.step()  # one epoch of three batches
+    assert rates(schedule, 3, 3) == pytest.approx([0.4, 0.5, 0.5])
+    schedule.step()
+    assert rates(schedule, 6, 1) == pytest.approx([0.25])
+
+
+def test_a_resumed_schedule_goes_on_where_it_stopped() -> None:
+    schedule = warmup()
+    schedule.step()
+    resumed = warmup()
+    resumed.set_state_dict(schedule.state_dict())
+    for one in (schedule, resumed):
+        one.step()
+    assert rates(resumed, 9, 1) == rates(schedule, 9, 1) == pytest.approx([0.25])
+
+
+def test_optimizer_reads_the_rate_of_the_batch() -> None:
+    layer = paddle.nn.Linear(1, 1)
+    node = {"name": "LinearWarmup", "then": EPOCHS, "iterations": 4, "factor": 0.2}
+    optimizer = build_optimizer({"name": "AdamW", "learning_rate": node}, layer)
+    optimizer._learning_rate.start_iteration(2)
+    assert optimizer.get_lr() == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("wrong", [{"iterations": 0}, {"iterations": 4, "factor": 1.5}])
+def test_settings_that_cannot_be_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"iterations from 1 and a factor in 0\.\.1"):
+        SCHEDULES.build({"name": "LinearWarmup", "then": EPOCHS, **wrong})
