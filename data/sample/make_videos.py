@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from paddlevideo.loader.index import ActionIndex, VideoEntry, write_index
 from paddlevideo.utils.command import run_command
 from paddlevideo.utils.files import output_folder
 
@@ -29,6 +30,7 @@ Vector: TypeAlias = npt.NDArray[np.float64]
 
 CLASSES = ("Hop", "Pulse", "Spin", "Sway")  # sorted; the label is the place in this row
 HOP, PULSE, SPIN, SWAY = range(len(CLASSES))
+INTERACTIONS = ("Carry", "Wear")  # further labels of a figure: it has a ball, a hat, both or neither
 MARKER = ".generated"
 GENERATED = ("rgb-images", "labels", "splitfiles", "videos", "classes.txt")
 CASTS = (
@@ -113,7 +115,7 @@ def figure_parts(rng: np.random.Generator) -> Iterator[Image]:
     yield cv2.circle(np.zeros((SPRITE, SPRITE), np.uint8), head, int(rng.integers(19, 26)), 255, -1)
 
 
-def paint_figure(rng: np.random.Generator, look: Look) -> Image:
+def paint_figure(rng: np.random.Generator, look: Look, interactions: Sequence[int] = ()) -> Image:
     """A textured, outlined figure: float32 `[S, S, 4]`, blue, green, red in 0..255 times opacity, then opacity."""
     sprite = np.zeros((SPRITE, SPRITE, 4), np.float32)
     outline = float(rng.choice((15, 240)))
@@ -122,7 +124,20 @@ def paint_figure(rng: np.random.Generator, look: Look) -> Image:
         texture = mix(look.mask(rng, SPRITE, SPRITE, rng.uniform(60, 120)), strong, pale)
         sprite[cv2.dilate(part, np.ones((7, 7))) > 0] = (outline, outline, outline, 1)
         sprite[part > 0, :3] = texture[part > 0]
+    for interaction in interactions:
+        thing = draw_thing(interaction)
+        sprite[cv2.dilate(thing, np.ones((9, 9))) > 0] = (0, 0, 0, 1)
+        sprite[thing > 0, :3] = 255
     return sprite
+
+
+def draw_thing(interaction: int) -> Image:
+    """Mask of a ball before the trunk or of a flat hat, uint8 `[S, S]`."""
+    mask = np.zeros((SPRITE, SPRITE), np.uint8)
+    middle = SPRITE // 2
+    if INTERACTIONS[interaction] == "Carry":
+        return cv2.circle(mask, (middle, 104), 20, 255, -1)
+    return cv2.line(mask, (middle - 34, 26), (middle + 34, 26), 255, 18)
 
 
 @dataclass(frozen=True)
@@ -136,6 +151,12 @@ class Actor:
     speed: float  # radians per frame, of the phase that the label names
     start: int  # first annotated frame
     stop: int  # frame after the last annotated one
+    interactions: tuple[int, ...] = ()  # positions in INTERACTIONS
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """Its action, then those that its interactions add."""
+        return (self.label, *(len(CLASSES) + interaction for interaction in self.interactions))
 
     def opacity(self, frame: int) -> float:
         """0 when absent, 1 while annotated."""
@@ -164,11 +185,17 @@ class Actor:
 
 
 def make_actor(
-    rng: np.random.Generator, look: Look, label: int, span: tuple[int, int], room: Vector, diameter: float
+    rng: np.random.Generator,
+    look: Look,
+    label: int,
+    span: tuple[int, int],
+    room: Vector,
+    diameter: float,
+    interactions: tuple[int, ...] = (),
 ) -> Actor:
     """A figure of `diameter` pixels at mean size that never leaves `room [2, 2]`: the least and the largest x, y."""
     margin = SPRITE // 2
-    painted = np.pad(paint_figure(rng, look), ((margin, margin), (margin, margin), (0, 0)))
+    painted = np.pad(paint_figure(rng, look, interactions), ((margin, margin), (margin, margin), (0, 0)))
     centre, radius = cv2.minEnclosingCircle(cv2.findNonZero((painted[..., 3] > 0).astype(np.uint8)))
     (x, y), reach = np.round(centre).astype(int), int(np.ceil(radius)) + 1
     side = round(diameter * np.exp(GROWTH))
@@ -180,7 +207,7 @@ def make_actor(
     visible = span[1] - span[0] + FADE_IN + FADE_OUT
     end = np.clip(begin + rng.uniform(-DRIFT, DRIFT, 2) * visible, room[0] + need, room[1] - need)
     speed = 2 * np.pi / rng.uniform(8, 12) * rng.choice((-1, 1))
-    return Actor(label, sprite, np.stack([begin, end]), rng.uniform(0, 2 * np.pi, 4), float(speed), *span)
+    return Actor(label, sprite, np.stack([begin, end]), rng.uniform(0, 2 * np.pi, 4), float(speed), *span, interactions)
 
 
 @dataclass(frozen=True)
@@ -231,7 +258,7 @@ class Scene:
             corners = [actor.box(k, self.width, self.height) for k in range(actor.start, actor.stop)]
             boxes = np.array(corners, np.int32)
             boxes[:, 2:] -= boxes[:, :2]
-            tubes.append({"label": actor.label, "sf": actor.start, "ef": actor.stop, "boxes": boxes})
+            tubes += [{"label": label, "sf": actor.start, "ef": actor.stop, "boxes": boxes} for label in actor.labels]
         return tubes
 
 
@@ -269,7 +296,12 @@ def draw_spans(rng: np.random.Generator, cast: str) -> list[tuple[int, int]]:
     return [(start, start + int(rng.integers(28, 41))) for _ in range(2 if cast == "pair" else 1)]
 
 
-def make_scene(rng: np.random.Generator, look: Look, label: int, cast: str) -> Scene:
+def draw_interactions(rng: np.random.Generator) -> tuple[int, ...]:
+    """Each interaction or not, as likely."""
+    return tuple(number for number in range(len(INTERACTIONS)) if rng.random() < 0.5)
+
+
+def make_scene(rng: np.random.Generator, look: Look, label: int, cast: str, interactions: bool = False) -> Scene:
     """A random video of one class; only the motion of its figures depends on the class."""
     width, height = look.sizes[rng.integers(len(look.sizes))]
     spans = draw_spans(rng, cast)
@@ -278,7 +310,15 @@ def make_scene(rng: np.random.Generator, look: Look, label: int, cast: str) -> S
         rooms[0, 1, 0] = rooms[1, 0, 0] = width / 2
     low, high = (0.36, 0.42) if cast == "pair" else (0.44, 0.5)
     actors = [
-        make_actor(rng, look, label, span, room, height * rng.uniform(low, high))
+        make_actor(
+            rng,
+            look,
+            label,
+            span,
+            room,
+            height * rng.uniform(low, high),
+            draw_interactions(rng) if interactions else (),
+        )
         for span, room in zip(spans, rooms, strict=True)
     ]
     wide, tall = round(CANVAS * width), round(CANVAS * height)
@@ -293,7 +333,7 @@ def make_scene(rng: np.random.Generator, look: Look, label: int, cast: str) -> S
     )  # fmt: skip
 
 
-def plan(train: int, test: int, seed: int) -> Iterator[tuple[str, str, Scene]]:
+def plan(train: int, test: int, seed: int, interactions: bool = False) -> Iterator[tuple[str, str, Scene]]:
     """The split ("train" or "test"), the name `<Class>/<video>` and the scene of every video.
 
     The n-th videos of all classes show the same scene and figures and differ in the motion alone. A class has four
@@ -308,7 +348,11 @@ def plan(train: int, test: int, seed: int) -> Iterator[tuple[str, str, Scene]]:
             turn, label = divmod(index, len(CLASSES))
             name = f"v_{CLASSES[label]}_g{first + turn // 4:02d}_c{turn % 4 + 1:02d}"
             rng = np.random.default_rng((seed, part, turn))
-            yield split, f"{CLASSES[label]}/{name}", make_scene(rng, look, label, CASTS[turn % len(CASTS)])
+            yield (
+                split,
+                f"{CLASSES[label]}/{name}",
+                make_scene(rng, look, label, CASTS[turn % len(CASTS)], interactions),
+            )
 
 
 def write_media(out: Path, name: str, scene: Scene) -> None:
@@ -342,17 +386,40 @@ def write_labels(folder: Path, tubes: Sequence[dict[str, Any]]) -> None:
         (folder / f"{number:05d}.txt").write_text("".join(lines), encoding="utf-8")
 
 
-def clear(out: Path) -> None:
+def write_lists(folder: Path, names: dict[str, list[str]], annotation: dict[str, Any]) -> None:
+    """Write `trainlist01.txt`, `testlist01.txt` and `pyannot.pkl`."""
+    folder.mkdir()
+    for split, members in names.items():
+        (folder / f"{split}list01.txt").write_text("".join(f"{name}\n" for name in sorted(members)), encoding="utf-8")
+    with (folder / "pyannot.pkl").open("wb") as file:
+        pickle.dump(annotation, file, protocol=3)
+
+
+def write_indexes(out: Path, names: dict[str, list[str]], annotation: dict[str, Any]) -> None:
+    """Write `train.jsonl` and `test.jsonl`, where a box stands once for each label of its figure."""
+    for split, members in names.items():
+        videos = []
+        for name in sorted(members):
+            about, boxes = annotation[name], []
+            for tube in about["annotations"]:
+                for number, (x, y, w, h) in enumerate(tube["boxes"].tolist(), start=tube["sf"] + 1):
+                    boxes.append((number, tube["label"], x, y, x + w, y + h))
+            media = out / "rgb-images" / name
+            videos.append(VideoEntry(name, media, about["numf"], about["size"], np.array(sorted(boxes), np.float64)))
+        write_index(out / f"{split}.jsonl", ActionIndex(CLASSES + INTERACTIONS, tuple(videos)), out / "rgb-images")
+
+
+def clear(out: Path, classes: Sequence[str] = CLASSES) -> None:
     """Make the output folder, empty it of what an earlier run wrote, and mark it as ours.
 
     Raises:
         FileExistsError: it holds a data set that this script did not write.
         PermissionError: it cannot be written.
     """
-    classes = "".join(f"{name}\n" for name in CLASSES)
+    text = "".join(f"{name}\n" for name in classes)
     folder = output_folder(out)
     present = [name for name in GENERATED if (folder / name).exists()]
-    if present == ["classes.txt"] and (folder / "classes.txt").read_text(encoding="utf-8") == classes:
+    if present == ["classes.txt"] and (folder / "classes.txt").read_text(encoding="utf-8") == text:
         present = []  # as in a fresh clone
     if present and not (folder / MARKER).exists():
         raise FileExistsError(
@@ -364,10 +431,10 @@ def clear(out: Path) -> None:
     (folder / MARKER).write_text(
         "made by make_videos.py, which may delete and replace what it made\n", encoding="utf-8"
     )
-    (folder / "classes.txt").write_text(classes, encoding="utf-8")
+    (folder / "classes.txt").write_text(text, encoding="utf-8")
 
 
-def generate(out: Path, train: int = 240, test: int = 32, seed: int = 0) -> None:
+def generate(out: Path, train: int = 240, test: int = 32, seed: int = 0, interactions: bool = False) -> None:
     """Write the data set; what an earlier run left in `out` is replaced.
 
     Args:
@@ -375,6 +442,8 @@ def generate(out: Path, train: int = 240, test: int = 32, seed: int = 0) -> None
         train: number of training videos.
         test: number of test videos.
         seed: start of all random numbers; with the same one the labels are the same.
+        interactions: give the figures further labels; then `train.jsonl` and `test.jsonl` take the place of `labels/`
+            and `splitfiles/`, whose format has one label a video.
 
     Raises:
         ValueError: a split is too small for all classes, or the seed is negative.
@@ -385,21 +454,21 @@ def generate(out: Path, train: int = 240, test: int = 32, seed: int = 0) -> None
             f"make_videos.py: expected at least {len(CLASSES)} train and test videos, one of each class, and a seed "
             f"from 0, got --train {train} --test {test} --seed {seed}"
         )
-    clear(out)
+    clear(out, CLASSES + INTERACTIONS if interactions else CLASSES)
     names: dict[str, list[str]] = {"train": [], "test": []}
     annotation = {}
-    for split, name, scene in plan(train, test, seed):
+    for split, name, scene in plan(train, test, seed, interactions):
         write_media(out, name, scene)
         tubes = scene.tubes()
-        write_labels(out / "labels" / name, tubes)
+        if not interactions:
+            write_labels(out / "labels" / name, tubes)
         names[split].append(name)
-        annotation[name] = {"label": tubes[0]["label"], "numf": scene.length, "annotations": tubes}
-    folder = out / "splitfiles"
-    folder.mkdir()
-    for split, members in names.items():
-        (folder / f"{split}list01.txt").write_text("".join(f"{name}\n" for name in sorted(members)), encoding="utf-8")
-    with (folder / "pyannot.pkl").open("wb") as file:
-        pickle.dump(annotation, file, protocol=3)
+        about = {"label": tubes[0]["label"], "numf": scene.length, "annotations": tubes}
+        annotation[name] = {**about, "size": (scene.height, scene.width)} if interactions else about
+    if interactions:
+        write_indexes(out, names, annotation)
+    else:
+        write_lists(out / "splitfiles", names, annotation)
     print(f"{out}: {train} train and {test} test videos of {', '.join(CLASSES)}")
 
 
@@ -410,13 +479,16 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--train", type=int, default=240, help="training videos (default: 240)")
     parser.add_argument("--test", type=int, default=32, help="test videos (default: 32)")
     parser.add_argument("--seed", type=int, default=0, help="start of all random numbers (default: 0)")
+    parser.add_argument(
+        "--interactions", action="store_true", help="figures may also carry a ball or wear a hat: several labels a box"
+    )
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
     args = parse(arguments)
-    return run_command(lambda: generate(args.output, args.train, args.test, args.seed))
+    return run_command(lambda: generate(args.output, args.train, args.test, args.seed, args.interactions))
 
 
 if __name__ == "__main__":

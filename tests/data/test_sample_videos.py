@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
+from paddlevideo.loader.index import read_index
 from paddlevideo.utils.safe_pickle import load_pickle
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "sample"
@@ -285,3 +286,29 @@ def test_too_few_videos_are_refused_before_anything_is_written(make_videos, tmp_
     with pytest.raises(ValueError, match=f"at least 4 .* got --train {train} --test {test} --seed {seed}"):
         make_videos.generate(tmp_path / "out", train, test, seed)
     assert not (tmp_path / "out").exists()
+
+
+def test_interactions_are_labels_of_their_own_that_one_frame_shows(make_videos, tmp_path):
+    make_videos.generate(tmp_path, 16, 4, seed=0, interactions=True)
+    index = read_index(tmp_path / "train.jsonl")
+    assert index.classes == (*make_videos.CLASSES, *make_videos.INTERACTIONS)
+    assert not (tmp_path / "labels").exists()
+    assert all((video.source / "00001.jpg").is_file() for video in index.videos)
+    rows = np.concatenate([np.insert(video.boxes, 0, n, axis=1) for n, video in enumerate(index.videos)])
+    boxes, actor = np.unique(rows[:, [0, 1, 3, 4, 5, 6]], axis=0, return_inverse=True)
+    labels = np.zeros((len(boxes), len(index.classes)), int)
+    labels[actor.ravel(), rows[:, 2].astype(int)] = 1
+    assert (labels[:, :4].sum(1) == 1).all()  # one action each
+    assert labels[:, 4:].any(0).all()  # each interaction is there,
+    assert not labels[:, 4:].all(0).any()  # and neither in every box
+    assert {video.id.partition("/")[0] for video in index.videos} == set(make_videos.CLASSES)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_each_interaction_is_drawn(make_videos, number):
+    plain, drawn = (
+        make_videos.paint_figure(np.random.default_rng(0), make_videos.TRAIN, things) for things in ((), (number,))
+    )
+    changed = (plain != drawn).any(-1)
+    assert changed.sum() > 800
+    assert (drawn[make_videos.draw_thing(number) > 0] == (255, 255, 255, 1)).all()

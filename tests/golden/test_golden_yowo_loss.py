@@ -79,7 +79,7 @@ def test_assignment(case: dict[str, npt.NDArray[np.float32]]) -> None:
     boxes, labels = official_rows(case["target"])
     cells = raw_of(case["pred"], len(anchors)).transpose([0, 3, 4, 1, 2])
     loss = RegionLoss(anchors)
-    found = loss.assign(cells, paddle.to_tensor(boxes), paddle.to_tensor(labels))
+    found = loss.assign(cells, paddle.to_tensor(boxes), paddle.to_tensor(labels >= 0))
     shape = tuple(cells.shape[:4])
     on_grid = [dense(found, column, shape) for column in found.xywh.numpy().T]
     for name, ours in zip(("tx", "ty", "tw", "th"), on_grid, strict=True):

@@ -34,6 +34,7 @@ def official_name(name: str) -> str:
     for number, (unit, position) in enumerate(DARKNET, start=1):
         name = re.sub(rf"^backbone_2d\.{unit}\.(conv|bn)\.", rf"backbone_2d.models.{position}.\g<1>{number}.", name)
     name = name.replace("backbone_2d.predict.", "backbone_2d.models.30.conv23.")
+    name = re.sub(r"^(backbone_3d\.features\.\d+\.)branch", r"\g<1>banch", name)  # spelt so in the checkpoints
     for number, part in enumerate(("reduce", "mix", "refine"), start=1):
         name = name.replace(f"neck.{part}.", f"cfam.conv_bn_relu{number}.")
     name = name.replace("neck.attention.", "cfam.sc.").replace("neck.project.", "cfam.conv_out.1.")

@@ -1,5 +1,6 @@
 """What predicts from features, and what its numbers mean."""
 
 from paddlevideo.modeling.heads.yowo_head import YOWOHead
+from paddlevideo.modeling.heads.yowo_plus_head import YOWOPlusHead
 
-__all__ = ["YOWOHead"]
+__all__ = ["YOWOHead", "YOWOPlusHead"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import paddle
 from paddle import Tensor, nn
@@ -13,6 +14,49 @@ from paddlevideo.registry import HEADS
 from paddlevideo.types import Tensors
 
 
+class ClassProbabilities:
+    """Class scores to probabilities.
+
+    Args:
+        num_classes: how many actions there are.
+        exclusive: of the classes, the first so many exclude each other and share a softmax, such as AVA's 14 poses;
+            the others are independent of each other, so that a box has several labels. None where all exclude each
+            other, and a box has one.
+    """
+
+    def __init__(self, num_classes: int, exclusive: int | None = None) -> None:
+        if num_classes < 1:
+            raise ValueError("the head needs at least one class; is `classes` set in the config?")
+        if exclusive is not None and not 0 <= exclusive <= num_classes:
+            raise ValueError(f"the head: exclusive should be null or in 0..{num_classes}, got {exclusive}")
+        self.num_classes, self.exclusive = num_classes, exclusive
+
+    @property
+    def loss_arguments(self) -> Mapping[str, Any]:
+        """What a loss has to know, beside the anchors."""
+        return {} if self.exclusive is None else {"probabilities": self}
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """`[..., C]` to the same shape, 0..1."""
+        if self.exclusive is None:
+            return F.softmax(logits, axis=-1)
+        if self.exclusive == 0:
+            return F.sigmoid(logits)
+        together, apart = logits[..., : self.exclusive], logits[..., self.exclusive :]
+        return paddle.concat([F.softmax(together, axis=-1), F.sigmoid(apart)], axis=-1)
+
+
+def check_anchors(anchors: Sequence[Sequence[float]], where: str) -> list[list[float]]:
+    """The anchors as lists of numbers.
+
+    Raises:
+        ValueError: they are no pairs of positive numbers.
+    """
+    if not anchors or any(len(anchor) != 2 or min(anchor) <= 0 for anchor in anchors):
+        raise ValueError(f"{where}: anchors should be pairs of positive width and height, got {anchors}")
+    return [list(map(float, anchor)) for anchor in anchors]
+
+
 @HEADS.register
 class YOWOHead(nn.Layer):
     """One linear 1x1 convolution and the meaning of its output.
@@ -21,21 +65,26 @@ class YOWOHead(nn.Layer):
         in_channels: channels of the fused features.
         num_classes: how many actions there are.
         anchors: `[A, 2]`, width and height in grid cells.
+        exclusive: see `ClassProbabilities`.
     """
 
-    def __init__(self, in_channels: int, num_classes: int, anchors: Sequence[Sequence[float]]) -> None:
+    def __init__(
+        self, in_channels: int, num_classes: int, anchors: Sequence[Sequence[float]], exclusive: int | None = None
+    ) -> None:
         super().__init__()
-        if not anchors or any(len(anchor) != 2 or min(anchor) <= 0 for anchor in anchors):
-            raise ValueError(f"YOWOHead: anchors should be pairs of positive width and height, got {anchors}")
-        if num_classes < 1:
-            raise ValueError("YOWOHead needs at least one class; is `classes` set in the config?")
-        self.anchors = [list(map(float, anchor)) for anchor in anchors]
+        self.anchors = check_anchors(anchors, "YOWOHead")
         self.num_classes = num_classes
+        self.probabilities = ClassProbabilities(num_classes, exclusive)
         bound = in_channels**-0.5
         self.conv = nn.Conv2D(
             in_channels, len(anchors) * (5 + num_classes), 1, bias_attr=False,
             weight_attr=paddle.ParamAttr(initializer=nn.initializer.Uniform(-bound, bound)),
         )  # fmt: skip
+
+    @property
+    def loss_arguments(self) -> Mapping[str, Any]:
+        """What a loss has to know of this head."""
+        return {"anchors": self.anchors, **self.probabilities.loss_arguments}
 
     def forward(self, x: Tensor) -> Tensor:
         """Features `[B, in_channels, H, W]` to raw predictions `[B, A, 5 + C, H, W]`: x, y, w, h, object, classes."""
@@ -55,7 +104,7 @@ class YOWOHead(nn.Layer):
         return {
             "boxes": cxcywh_to_xyxy(boxes.flatten(1, 3)),
             "objectness": F.sigmoid(cells[..., 4]),
-            "probabilities": F.softmax(cells[..., 5:], axis=-1),
+            "probabilities": self.probabilities(cells[..., 5:]),
         }
 
 

@@ -1,5 +1,7 @@
 """Outputs and targets to scalars."""
 
+from paddlevideo.modeling.losses.multi_label_region_loss import MultiLabelRegionLoss
 from paddlevideo.modeling.losses.region_loss import RegionLoss
+from paddlevideo.modeling.losses.yowo_plus_loss import YOWOPlusLoss
 
-__all__ = ["RegionLoss"]
+__all__ = ["MultiLabelRegionLoss", "RegionLoss", "YOWOPlusLoss"]

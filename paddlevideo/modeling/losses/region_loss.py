@@ -11,6 +11,7 @@ from paddle.nn import functional as F
 
 from paddlevideo.modeling.boxes import centred_iou, xyxy_to_cxcywh
 from paddlevideo.modeling.heads.yowo_head import decode_boxes
+from paddlevideo.modeling.losses.class_terms import exists, focal
 from paddlevideo.registry import LOSSES
 from paddlevideo.types import Tensors
 
@@ -78,17 +79,18 @@ class RegionLoss(nn.Layer):
         """As `forward`, for boxes given as centre and size, fractions of the frame."""
         with paddle.amp.auto_cast(enable=False):
             cells = raw.astype("float32").transpose([0, 3, 4, 1, 2])  # [B, H, W, A, 5 + C]
-            found = self.assign(cells.detach(), boxes.astype("float32"), labels)
+            is_box = exists(labels)
+            found = self.assign(cells.detach(), boxes.astype("float32"), is_box)
             said = paddle.gather(cells.flatten(0, 3), found.index)  # [B * N, 5 + C]
             parts = self._coordinates(said, found)
             parts["confidence"] = self._confidence(cells[..., 4].flatten(), found)
-            parts["class"] = self._classes(said[:, 5:], labels.flatten(), found)
-            is_box = (labels.flatten() >= 0).astype("float32")
-            recall = ((found.iou > 0.5).astype("float32") * is_box).sum() / is_box.sum().clip(min=1)
+            parts["class"] = self._classes(said[:, 5:], labels.flatten(0, 1), found)
+            present = is_box.flatten().astype("float32")
+            recall = ((found.iou > 0.5).astype("float32") * present).sum() / present.sum().clip(min=1)
             return {"loss": paddle.add_n(list(parts.values())), **parts, "recall": recall}
 
     @paddle.no_grad()
-    def assign(self, cells: Tensor, boxes: Tensor, labels: Tensor) -> Assignment:
+    def assign(self, cells: Tensor, boxes: Tensor, is_box: Tensor) -> Assignment:
         """Match boxes to predictions: the cell of the centre, and the anchor of nearest shape (YOLOv2, sec. 2).
 
         Of several boxes with the same cell and anchor the last one stays.
@@ -96,10 +98,9 @@ class RegionLoss(nn.Layer):
         Args:
             cells: raw predictions `[B, H, W, A, 5 + C]`.
             boxes: `[B, N, 4]`, centre and size as fractions of the frame.
-            labels: `[B, N]`, -1 for padding.
+            is_box: `[B, N]`, False for padding.
         """
         batch, height, width, num_anchors = cells.shape[:4]
-        is_box = labels >= 0
         grid = boxes * paddle.to_tensor([width, height, width, height], "float32")
         anchors = paddle.to_tensor(self.anchors, "float32")
         shape_iou = centred_iou(_at_origin(grid[..., 2:]).unsqueeze(2), _at_origin(anchors))  # [B, N, A]
@@ -143,11 +144,7 @@ class RegionLoss(nn.Layer):
         return 0.5 * (weight * (F.sigmoid(raw) - found.confidence) ** 2).sum()
 
     def _classes(self, logits: Tensor, labels: Tensor, found: Assignment) -> Tensor:
-        is_label = F.one_hot(labels.clip(min=0), logits.shape[-1])
-        # Not F.log_softmax, which Paddle cuts off at -64.
-        log_p = (logits * is_label).sum(-1) - paddle.logsumexp(logits, axis=-1)  # [B * N]
-        focal = (1 - log_p.exp()) ** self.focal_gamma * -log_p
-        return self.class_scale * (focal * found.owns).sum()
+        return self.class_scale * (focal(logits, labels, self.focal_gamma) * found.owns).sum()
 
 
 def _at_origin(wh: Tensor) -> Tensor:

@@ -2,5 +2,6 @@
 
 from paddlevideo.modeling.models.base import InputTransform, Postprocess, VideoModel
 from paddlevideo.modeling.models.yowo import YOWO
+from paddlevideo.modeling.models.yowo_plus import YOWOPlus
 
-__all__ = ["YOWO", "InputTransform", "Postprocess", "VideoModel"]
+__all__ = ["YOWO", "InputTransform", "Postprocess", "VideoModel", "YOWOPlus"]

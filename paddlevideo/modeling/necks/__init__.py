@@ -1,5 +1,7 @@
 """What joins features."""
 
 from paddlevideo.modeling.necks.cfam import CFAM
+from paddlevideo.modeling.necks.channel_encoder import ChannelEncoder
+from paddlevideo.modeling.necks.context_attention import ContextAttention
 
-__all__ = ["CFAM"]
+__all__ = ["CFAM", "ChannelEncoder", "ContextAttention"]

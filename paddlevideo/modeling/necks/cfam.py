@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import paddle
 from paddle import Tensor, nn
 from paddle.nn import functional as F
@@ -29,11 +31,6 @@ class ChannelAttention(nn.Layer):
         return self.gamma * gathered.reshape(paddle.shape(x)) + x
 
 
-def conv_norm_relu(in_channels: int, out_channels: int, kernel: int) -> nn.Sequential:
-    """Convolution without bias, batch normalisation, ReLU."""
-    return nn.Sequential(*conv_norm("2D", in_channels, out_channels, kernel), nn.ReLU())
-
-
 @NECKS.register
 class CFAM(nn.Layer):
     """Two convolutions, channel attention, two convolutions.
@@ -45,15 +42,21 @@ class CFAM(nn.Layer):
         dropout: share of whole channels dropped before the last convolution while training.
     """
 
+    activation: Callable[[], nn.Layer] = nn.ReLU
+    drop: Callable[[float], nn.Layer] = nn.Dropout2D
+
     def __init__(self, in_channels: int, channels: int = 1024, out_channels: int = 1024, dropout: float = 0.1) -> None:
         super().__init__()
         self.out_channels = out_channels
-        self.reduce = conv_norm_relu(in_channels, channels, 1)
-        self.mix = conv_norm_relu(channels, channels, 3)
+        self.reduce = self._unit(in_channels, channels, 1)
+        self.mix = self._unit(channels, channels, 3)
         self.attention = ChannelAttention()
-        self.refine = conv_norm_relu(channels, channels, 3)
-        self.dropout = nn.Dropout2D(dropout)
+        self.refine = self._unit(channels, channels, 3)
+        self.dropout = self.drop(dropout)
         self.project = nn.Conv2D(channels, out_channels, 1)
+
+    def _unit(self, in_channels: int, out_channels: int, kernel: int) -> nn.Sequential:
+        return nn.Sequential(*conv_norm("2D", in_channels, out_channels, kernel), self.activation())
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, in_channels, H, W]` to `[B, out_channels, H, W]`."""

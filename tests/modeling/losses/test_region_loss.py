@@ -96,7 +96,7 @@ def test_of_two_boxes_with_one_cell_and_anchor_the_later_counts(raw: paddle.Tens
 def test_a_box_at_the_far_edge_belongs_to_the_last_cell(raw: paddle.Tensor) -> None:
     boxes = paddle.to_tensor([[[1.0, 1.0, 0.2, 0.2]], [[0.5, 0.5, 0.2, 0.2]]])  # centre and size
     cells = raw.transpose([0, 3, 4, 1, 2])
-    found = RegionLoss(ANCHORS).assign(cells, boxes, paddle.to_tensor([[0], [-1]]))
+    found = RegionLoss(ANCHORS).assign(cells, boxes, paddle.to_tensor([[True], [False]]))
     assert found.index.numpy()[0] // len(ANCHORS) == 4 * 4 - 1
 
 

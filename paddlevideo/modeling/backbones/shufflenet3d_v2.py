@@ -1,0 +1,88 @@
+"""3-D ShuffleNetV2 for clips (Ma et al. 2018; Köpüklü, Kose, Gunduz and Rigoll 2019)."""
+
+from __future__ import annotations
+
+from paddle import Tensor, nn
+
+from paddlevideo.modeling.layers import channel_groups, conv_norm, interleave, uniform_fan_in
+from paddlevideo.registry import BACKBONES
+
+STEM_CHANNELS = 24
+STAGE_CHANNELS = {  # by width
+    0.25: (32, 64, 128),
+    0.5: (48, 96, 192),
+    1.0: (116, 232, 464),
+    1.5: (176, 352, 704),
+    2.0: (224, 488, 976),
+}
+UNITS = (4, 8, 4)
+
+
+class SplitUnit3D(nn.Layer):
+    """Two branches of half the channels each, shuffled together.
+
+    With stride 1 the branches take one half of the input each and the first passes it on; with stride 2 both take all.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        half = out_channels // 2
+        self.stride = stride
+        if stride == 2:
+            self.branch1 = nn.Sequential(
+                *conv_norm("3D", in_channels, in_channels, 3, stride=2, groups=in_channels),
+                *conv_norm("3D", in_channels, half, 1),
+                nn.ReLU(),
+            )
+        self.branch2 = nn.Sequential(
+            *conv_norm("3D", half if stride == 1 else in_channels, half, 1),
+            nn.ReLU(),
+            *conv_norm("3D", half, half, 3, stride=stride, groups=half),
+            *conv_norm("3D", half, half, 1),
+            nn.ReLU(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, in, T, H, W]` to `[B, out, T/stride, H/stride, W/stride]`."""
+        if self.stride == 2:
+            return interleave([self.branch1(x), self.branch2(x)])
+        kept, changed = channel_groups(x, 2)
+        return interleave([kept, self.branch2(changed)])
+
+
+@BACKBONES.register
+class ShuffleNet3DV2(nn.Layer):
+    """3-D ShuffleNetV2 without its classifier.
+
+    Args:
+        width: one of the published 0.25, 0.5, 1, 1.5 and 2; YOWO uses 2, YOWO-Nano 1.
+        last_channels: channels of a closing 1x1x1 convolution, 2048 in YOWO; none in YOWO-Nano.
+
+    Raises:
+        ValueError: another width.
+    """
+
+    def __init__(self, width: float = 1.0, last_channels: int | None = None) -> None:
+        super().__init__()
+        if width not in STAGE_CHANNELS:
+            known = ", ".join(map(str, STAGE_CHANNELS))
+            raise ValueError(f"ShuffleNet3DV2: width should be one of {known}, got {width}")
+        self.conv1 = nn.Sequential(*conv_norm("3D", 3, STEM_CHANNELS, 3, stride=(1, 2, 2)), nn.ReLU())
+        self.pool = nn.MaxPool3D(3, 2, 1)
+        channels, layers = STEM_CHANNELS, []
+        for out_channels, count in zip(STAGE_CHANNELS[width], UNITS, strict=True):
+            for unit in range(count):
+                layers.append(SplitUnit3D(channels, out_channels, 2 if unit == 0 else 1))
+                channels = out_channels
+        self.features = nn.Sequential(*layers)
+        self.out_channels = channels if last_channels is None else last_channels
+        self.conv_last = (
+            nn.Identity()
+            if last_channels is None
+            else nn.Sequential(*conv_norm("3D", channels, last_channels, 1), nn.ReLU())
+        )
+        uniform_fan_in(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Clips `[B, 3, T, H, W]` to features `[B, out_channels, ceil(T/16), H/32, W/32]`."""
+        return self.conv_last(self.features(self.pool(self.conv1(x))))
