@@ -16,6 +16,9 @@ from paddle import Tensor, nn
 
 from paddlevideo import REQUESTED_THREADS
 
+# Numbers of glibc's malloc.h: M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD, M_ARENA_MAX.
+MALLOC_OPTIONS = {-4: 0, -1: 2**31 - 1, -2: 256 << 20, -8: 1}
+
 
 def use_all_cores() -> None:
     """Compute with all cores that this process may run on, unless `OMP_NUM_THREADS` was set; Paddle's default is one.
@@ -30,6 +33,18 @@ def use_all_cores() -> None:
     library = Path(paddle.__file__).parent / "libs" / "libiomp5.so"
     if library.exists():
         ctypes.CDLL(str(library)).omp_set_num_threads(cores)  # oneDNN
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep freed memory for the next tensors instead of handing it back to the system, page by page.
+
+    A process then stays at its largest size. Without it up to half of a training step is spent by the kernel.
+    """
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "mallopt"):
+        return
+    for option, value in MALLOC_OPTIONS.items():
+        library.mallopt(option, value)
 
 
 class _OneDNNConv2D(nn.Conv2D):

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import paddle
 
-from paddlevideo.utils.cpu import use_all_cores
+from paddlevideo.utils.cpu import keep_freed_memory, use_all_cores
 
 
 def use_device(name: str | None) -> str:
@@ -36,6 +36,7 @@ def use_device(name: str | None) -> str:
     paddle.device.set_device(name)
     if name == "cpu":
         use_all_cores()
+        keep_freed_memory()
     return name
 
 
