@@ -30,7 +30,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     job.add_argument("--test", action="store_true", help="measure weights on the test set")
     job.add_argument("--export", action="store_true", help="write a Paddle Inference model to output_dir/inference")
     job.add_argument("--summary", action="store_true", help="print parameters and multiply-adds of each part")
-    parser.add_argument("-w", "--weights", type=Path, help="trained weights (.pdparams) to test, export or start from")
+    parser.add_argument(
+        "-w", "--weights", help="weights to test, export or start from: a path or URL, of any known source"
+    )
     parser.add_argument(
         "--validate", action=argparse.BooleanOptionalAction, default=True, help="measure while training (default: yes)"
     )
@@ -45,7 +47,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def resolve(args: argparse.Namespace) -> Config:
     """The config of the command line: file, overrides, flags."""
-    path = args.config or (args.weights.parent / "config.yaml" if args.weights else None)
+    path = args.config or (Path(args.weights).parent / "config.yaml" if args.weights else None)
     if path is None:
         raise ValueError("give a config with -c, or weights with -w that have a config.yaml beside them")
     amp_level = args.amp_level or ("O1" if args.amp else None)

@@ -32,6 +32,7 @@ class Config:
     OPTIMIZER: Node = field(default_factory=dict)
     METRIC: Sequence[Node] = ()  # the first one's primary number decides what is best
     INFERENCE: Node = field(default_factory=dict)
+    pretrained: Sequence[str] = ()  # weight files or URLs that training starts from, such as one for each branch
     epochs: int = 1
     batch_size: int = 1
     accumulation: int = 1  # batches summed up before the weights move
@@ -187,6 +188,9 @@ def _expectation(key: str, hint: Any, value: Any) -> str | None:
     if hint == Sequence[Node]:
         fits = isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
         return None if fits else "a list of mappings"
+    if hint == Sequence[str]:
+        fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        return None if fits else "a list of words"
     if typing.get_origin(hint) is Literal:
         return None if value in typing.get_args(hint) else f"one of {', '.join(typing.get_args(hint))}"
     allowed = tuple(part for part in (typing.get_args(hint) or (hint,)))

@@ -20,13 +20,13 @@ def run(arguments: Sequence[str] | None) -> None:
     """Parse the command line and export."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-c", "--config", type=Path, help="yaml file; default: config.yaml beside the weights")
-    parser.add_argument("-p", "--params", type=Path, required=True, help="trained weights (.pdparams)")
+    parser.add_argument("-p", "--params", required=True, help="trained weights: a path or URL")
     parser.add_argument("-o", "--output", type=Path, default=Path("inference"), help="folder (default: inference)")
     parser.add_argument("--device", help="cpu, gpu or gpu:N; default: the GPU if there is one")
     args = parser.parse_args(arguments)
     start_logging()
     use_device(args.device)
-    export_weights(load_config(args.config or args.params.parent / "config.yaml"), args.params, args.output)
+    export_weights(load_config(args.config or Path(args.params).parent / "config.yaml"), args.params, args.output)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

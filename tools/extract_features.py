@@ -20,14 +20,14 @@ def run(arguments: Sequence[str] | None) -> None:
     """Parse the command line and extract."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-c", "--config", type=Path, help="yaml file; default: config.yaml beside the weights")
-    parser.add_argument("-w", "--weights", type=Path, required=True, help="trained weights (.pdparams)")
+    parser.add_argument("-w", "--weights", required=True, help="trained weights: a path or URL")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the bank")
     parser.add_argument("--every", type=int, default=8, help="frames between the clips (default: 8)")
     parser.add_argument("--device", help="cpu, gpu or gpu:N; default: the GPU if there is one")
     args = parser.parse_args(arguments)
     start_logging()
     use_device(args.device)
-    config = load_config(args.config or args.weights.parent / "config.yaml")
+    config = load_config(args.config or Path(args.weights).parent / "config.yaml")
     extract(config, args.weights, args.output, args.every)
 
 

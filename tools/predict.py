@@ -29,7 +29,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     network.add_argument(
         "-m", "--model", type=Path, default=Path("inference"), help="export folder (default: inference)"
     )
-    network.add_argument("-w", "--weights", type=Path, help="run trained weights (.pdparams) without exporting them")
+    network.add_argument("-w", "--weights", help="run trained weights, a path or URL, without exporting them")
     parser.add_argument("-c", "--config", type=Path, help="with -w: yaml file; default: config.yaml beside the weights")
     parser.add_argument("-o", "--output", default="predictions", help="folder (default: predictions)")
     parser.add_argument("--threshold", type=float, default=0.3, help="leave out detections below this score")
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     refuse_equal_names(paths)
     folder = output_folder(args.output)
     if args.weights is not None:
-        config = load_config(args.config or args.weights.parent / "config.yaml")
+        config = load_config(args.config or Path(args.weights).parent / "config.yaml")
         predictor = Predictor.from_checkpoint(config, args.weights)
     else:
         predictor = Predictor.from_export(args.model, threads=args.threads)

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import paddle
 from paddle import nn
 
-from paddlevideo.types import Arrays
+from paddlevideo.config import load_config
+from paddlevideo.modeling.models import VideoModel
+from paddlevideo.types import Arrays, IntArray
+from paddlevideo.utils.download import local_file
 from paddlevideo.utils.files import write_atomically
+from paddlevideo.utils.logging import logger
 from paddlevideo.utils.safe_pickle import load_pickle
+from paddlevideo.weights import OWN, Weights, read_weights
+
+Array: TypeAlias = npt.NDArray[np.float32]
 
 
 def save_weights(model: nn.Layer, path: Path) -> None:
@@ -20,42 +32,157 @@ def save_weights(model: nn.Layer, path: Path) -> None:
     write_atomically(path, lambda file: paddle.save(model.state_dict(), str(file)))
 
 
-def load_weights(model: nn.Layer, path: str | Path) -> None:
-    """Read a `.pdparams` file into a model; every parameter must be in it, in the right shape.
+def load_weights(model: nn.Layer, location: str | Path) -> None:
+    """Read a weight file of any known source into a model; every parameter must be in it, in the right shape.
+
+    Args:
+        model: to fill.
+        location: a path, or a URL as `local_file` takes it.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: not a weight file, or not of this model; names missing, unexpected and misshapen parameters.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such weight file")
-    state = load_pickle(path)
-    if not isinstance(state, dict):
-        raise ValueError(f"{path}: expected named arrays, got {type(state).__name__}")
-    state = {key: value for key, value in state.items() if isinstance(value, np.ndarray)}
-    problems = _differences({key: list(value.shape) for key, value in model.state_dict().items()}, state)
-    if problems:
-        raise ValueError(f"{path} does not fit the model of the config:\n  " + "\n  ".join(problems))
-    model.set_state_dict(state)
+    weights = read_weights(local_file(location))
+    comparison = compare(model, weights.tensors)
+    if comparison.missing or comparison.unexpected or comparison.misshapen:
+        raise ValueError(f"{weights.path} ({weights.source}) does not fit the model of the config:\n  {comparison}")
+    _fill(model, weights.tensors)
 
 
-def _differences(expected: dict[str, list[int]], state: Arrays) -> list[str]:
-    missing = [key for key in expected if key not in state]
-    unexpected = [key for key in state if key not in expected]
-    misshapen = [
-        f"{key} is {list(state[key].shape)}, the model has {shape}"
-        for key, shape in expected.items()
-        if key in state and list(state[key].shape) != shape
-    ]
-    problems = []
-    for title, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen)):
-        if names:
-            more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-            problems.append(f"{len(names)} {title}: {'; '.join(names[:8])}{more}")
-    if misshapen and not missing and not unexpected:
-        problems.append("were these weights trained for another number of classes or another width?")
-    return problems
+def start_from(model: VideoModel, location: str | Path, classes: Sequence[str]) -> None:
+    """Begin with the parts of a model that a weight file holds, such as a branch trained on other data; says which.
+
+    A part is taken whole or not at all. Where only the number of classes differs, the rows that do not speak of a class
+    are kept, and those of a class of the same name, if a `config.yaml` beside the weights tells the names.
+
+    Args:
+        model: to fill.
+        location: a path, or a URL as `local_file` takes it.
+        classes: the model's.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a weight file, or it holds something else than parts of this model.
+    """
+    weights = read_weights(local_file(location))
+    before = classes_beside(weights.path) if weights.source == OWN else ()
+    state = model.state_dict()
+    fitted = {
+        name: fit_rows(given, state[name].numpy(), partial(model.spoken_classes, name), before, classes)
+        if name in state
+        else given
+        for name, given in weights.tensors.items()
+    }
+    absent = check_parts(model, dataclasses.replace(weights, tensors=fitted))
+    _fill(model, {**state, **fitted})
+    reshaped = [name for name, value in fitted.items() if value is not weights.tensors[name]]
+    logger.info("starting from %s", describe(weights))
+    logger.info("  adapted to other classes: %s", _some(reshaped) or "nothing")
+    logger.info("  not in the file: %s", ", ".join(absent) or "nothing")
+
+
+def _fill(model: nn.Layer, tensors: Any) -> None:
+    model.set_state_dict(tensors)  # takes arrays too, which its type does not say
+
+
+def check_parts(model: nn.Layer, weights: Weights) -> list[str]:
+    """Refuse weights that are not whole parts of a model, such as its 3-D branch; returns the parts they lack.
+
+    Raises:
+        ValueError: a part is not complete, or something in the file is not in the model.
+    """
+    found = compare(model, weights.tensors)
+    parts = {_part(name) for name in weights.tensors}
+    torn = [name for name in found.missing if _part(name) in parts]
+    if torn or found.unexpected or found.misshapen:
+        problems = dataclasses.replace(found, missing=torn)
+        raise ValueError(f"{weights.path} ({weights.source}) does not hold parts of this model:\n  {problems}")
+    return sorted({_part(name) for name in found.missing})
+
+
+def describe(weights: Weights) -> str:
+    """What a file was recognised as and holds, in a few lines."""
+    parts = sorted({_part(name) for name in weights.tensors})
+    return (
+        f"{weights.path}: {weights.source}\n  {len(weights.tensors)} tensors of {', '.join(parts)}\n"
+        f"  left out, as no model here has them: {_some(weights.left_out) or 'nothing'}"
+    )
+
+
+def _part(name: str) -> str:
+    return name.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How named tensors differ from what a model wants; `str` lists it."""
+
+    missing: list[str]
+    unexpected: list[str]
+    misshapen: list[str]
+
+    def __str__(self) -> str:
+        found = {"missing": self.missing, "unexpected": self.unexpected, "of another shape": self.misshapen}
+        lines = [f"{len(names)} {title}: {_some(names)}" for title, names in found.items() if names]
+        if self.misshapen and not self.missing and not self.unexpected:
+            lines.append("were these weights trained for another number of classes or another width?")
+        return "\n  ".join(lines)
+
+
+def compare(model: nn.Layer, tensors: Arrays) -> Comparison:
+    """How tensors differ from the parameters and buffers of a model."""
+    wanted = {name: list(value.shape) for name, value in model.state_dict().items()}
+    return Comparison(
+        missing=[name for name in wanted if name not in tensors],
+        unexpected=[name for name in tensors if name not in wanted],
+        misshapen=[
+            f"{name} is {list(tensors[name].shape)}, the model has {shape}"
+            for name, shape in wanted.items()
+            if name in tensors and list(tensors[name].shape) != shape
+        ],
+    )
+
+
+def fit_rows(
+    given: Array, own: Array, spoken: Callable[[int], IntArray | None], before: Sequence[str], now: Sequence[str]
+) -> Array:
+    """A tensor of a model for other classes, as far as it fits ours.
+
+    Args:
+        given: of the other model.
+        own: ours, which has the rows that are not kept.
+        spoken: the class that each of so many rows speaks of, -1 for none; None if they do not speak of classes.
+        before: the other model's classes, if known.
+        now: ours.
+
+    Returns:
+        `given` itself where only its values differ, or where it does not fit.
+    """
+    old, new = spoken(len(given)), spoken(len(own))
+    if old is None or new is None or given.shape[1:] != own.shape[1:]:
+        return given
+    if before and old.max() + 1 != len(before):
+        return given  # of other anchors
+    same = {now.index(name): before.index(name) for name in before if name in now}
+    if len(given) == len(own) and (not before or list(before) == list(now)):
+        return given
+    fitted = own.copy()
+    for label, source in {-1: -1, **same}.items():
+        if (old == source).sum() != (new == label).sum():
+            return given
+        fitted[new == label] = given[old == source]
+    return fitted
+
+
+def classes_beside(weights: Path) -> tuple[str, ...]:
+    """The class names in the `config.yaml` beside a weight file; none if there is no such file."""
+    path = weights.parent / "config.yaml"
+    return tuple(load_config(path).classes) if path.is_file() else ()
+
+
+def _some(names: Sequence[str], count: int = 8) -> str:
+    return "; ".join(names[:count]) + (f" and {len(names) - count} more" if len(names) > count else "")
 
 
 def save_training(model: nn.Layer, optimizer: Any, progress: dict[str, Any], path: Path) -> None:

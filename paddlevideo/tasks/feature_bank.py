@@ -20,7 +20,7 @@ from paddlevideo.utils.logging import Progress, logger
 
 
 @paddle.no_grad()
-def extract(config: Config, weights: Path, folder: Path, every: int) -> None:
+def extract(config: Config, weights: str | Path, folder: Path, every: int) -> None:
     """Describe a clip at every so many frames of all training and test videos, without augmentation.
 
     Args:

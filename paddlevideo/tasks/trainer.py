@@ -11,7 +11,7 @@ import paddle
 
 from paddlevideo.config import AmpLevel, Config, save_config
 from paddlevideo.solver import Schedule, build_optimizer
-from paddlevideo.tasks.checkpoint import load_training, load_weights, save_training, save_weights
+from paddlevideo.tasks.checkpoint import load_training, load_weights, save_training, save_weights, start_from
 from paddlevideo.tasks.evaluation import evaluate, table
 from paddlevideo.tasks.parts import EpochShuffle, build_dataset, build_loader, build_metrics, build_model
 from paddlevideo.tasks.predictor import eager_network
@@ -30,19 +30,20 @@ class Trainer:
 
     Args:
         config: the run's.
-        weights: trained weights to start from.
+        weights: trained weights to start from, a path or a URL, after those that the config calls `pretrained`.
         validate: whether to measure after epochs, and so to keep the best weights.
         resume: continue from `last.pdparams` and `last.pdopt` in `output_dir`.
     """
 
     def __init__(
-        self, config: Config, weights: Path | None = None, validate: bool = True, resume: bool = False
+        self, config: Config, weights: str | Path | None = None, validate: bool = True, resume: bool = False
     ) -> None:
         seed_everything(config.seed % 2**32)
         self.config = config
         self.model = build_model(config)
-        if weights is not None:
-            load_weights(self.model, weights)
+        if not resume:
+            for location in (*config.pretrained, *([] if weights is None else [weights])):
+                start_from(self.model, location, config.classes)
         self.dataset = build_dataset(config, "train", self.model.input)
         self.order = EpochShuffle(self.dataset, config.seed)
         self.loader = build_loader(config, self.dataset, self.order)

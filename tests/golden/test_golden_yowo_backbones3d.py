@@ -11,8 +11,10 @@ import pytest
 from paddle import nn
 
 from paddlevideo.registry import BACKBONES
+from paddlevideo.weights import read_weights
 from tests.conftest import golden_path
-from tests.golden.weights import assert_close_to_max, golden_clip, golden_seed, load_golden_weights, official_name
+from tests.golden.weights import assert_close_to_max, golden_clip, golden_seed, golden_weight, official_name
+from tests.weights.torch_writer import write_torch_file
 
 TOLERANCE = 2e-5
 PREFIX = "backbone_3d."
@@ -38,9 +40,21 @@ TRAINABLE = {  # parameters of each branch, counted in the official implementati
 
 
 @pytest.fixture(scope="module", params=NODES)
-def branch(request: pytest.FixtureRequest) -> tuple[str, nn.Layer]:
+def branch(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, nn.Layer]:
+    """A branch filled from a checkpoint file as Kinetics training leaves it, with classifier and counters."""
     network: nn.Layer = BACKBONES.build(NODES[request.param])
-    load_golden_weights(network, golden_seed(), PREFIX)
+    seed = golden_seed()
+    names = {official_name(PREFIX + name): tuple(value.shape) for name, value in network.state_dict().items()}
+    state = {name.removeprefix(PREFIX): golden_weight(name, shape, seed) for name, shape in names.items()}
+    extra = {"fc.weight": np.ones((4, 2), np.float32), "bn1.num_batches_tracked": np.array(3)}
+    prefixed = {f"module.{name}": value for name, value in {**state, **extra}.items()}
+    path = tmp_path_factory.mktemp("kinetics") / f"{request.param}.pth"
+    write_torch_file(path, {"epoch": 60, "arch": request.param, "state_dict": prefixed}, legacy=True)
+    weights = read_weights(path)
+    path.unlink()
+    assert weights.source.endswith("on Kinetics (PyTorch)")
+    assert set(weights.left_out) == set(extra)
+    network.set_state_dict({name.removeprefix(PREFIX): value for name, value in weights.tensors.items()})
     network.eval()
     return request.param, network
 

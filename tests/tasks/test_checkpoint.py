@@ -2,15 +2,21 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
 import pytest
 from paddle import nn
 
+from paddlevideo.config import Config, save_config
+from paddlevideo.modeling.models import VideoModel
 from paddlevideo.solver import build_optimizer
-from paddlevideo.tasks.checkpoint import load_training, load_weights, save_training, save_weights
+from paddlevideo.tasks.checkpoint import fit_rows, load_training, load_weights, save_training, save_weights, start_from
+from paddlevideo.types import IntArray, Tensors
+from paddlevideo.weights import write_tensors
 
 
 def network(width: int = 3) -> nn.Layer:
@@ -130,3 +136,90 @@ def test_training_state_of_another_model_is_named(tmp_path: Path) -> None:
     other = nn.Sequential(nn.Linear(2, 3))
     with pytest.raises(ValueError, match=r"a state for [12]\.\w+, which the model"):
         load_training(other, build_optimizer(ADAM, other), tmp_path / "last.pdopt")
+
+
+class Detector(VideoModel):
+    """Two parts; the rows of the second speak of two boxes' numbers and then of the classes."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.trunk = nn.Linear(2, 3)
+        self.head = nn.Conv2D(3, 2 + num_classes, 1)
+
+    def spoken_classes(self, name: str, rows: int) -> IntArray | None:
+        return spoken(rows) if name.startswith("head.") else None
+
+    def forward(self, inputs: Tensors, targets: Tensors | None = None) -> Tensors:
+        return inputs
+
+    def loss(self, outputs: Tensors, targets: Tensors) -> Tensors:
+        return outputs
+
+
+def spoken(rows: int) -> IntArray:
+    return np.array([max(row - 2, -1) for row in range(rows)])
+
+
+def test_rows_that_mean_the_same_are_kept() -> None:
+    given, own = np.arange(10.0).reshape(5, 2), -np.ones((4, 2))
+    by_name = fit_rows(given, own, spoken, before=("run", "sit", "jump"), now=("jump", "swim"))
+    np.testing.assert_array_equal(by_name, [[0, 1], [2, 3], [8, 9], [-1, -1]])
+    unknown = fit_rows(given, own, spoken, before=(), now=("jump", "swim"))
+    np.testing.assert_array_equal(unknown, [[0, 1], [2, 3], [-1, -1], [-1, -1]])
+    same_number = fit_rows(given[:4], own, spoken, before=("swim", "jump"), now=("jump", "swim"))
+    np.testing.assert_array_equal(same_number, [[0, 1], [2, 3], [6, 7], [4, 5]])
+
+
+def test_rows_that_do_not_speak_of_classes_stay_as_they_are() -> None:
+    given = np.ones((4, 2))
+    assert fit_rows(given, np.zeros((5, 2)), lambda rows: None, (), ("a",)) is given
+    assert fit_rows(given, np.zeros((4, 3)), spoken, (), ("a", "b")) is given
+    assert fit_rows(given, np.zeros((4, 2)), spoken, (), ("a", "b")) is given
+    assert fit_rows(given, np.zeros((5, 2)), spoken, ("a", "b", "c"), ("a", "b", "d")) is given  # 2 classes, not 3
+
+
+def test_training_starts_from_parts_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    model = Detector(2)
+    trunk = {f"trunk.{name}": value.numpy() + 1 for name, value in model.trunk.state_dict().items()}
+    before = model.head.weight.numpy()
+    write_tensors(trunk, tmp_path / "trunk.safetensors")
+    with caplog.at_level("INFO", logger="paddlevideo"):
+        start_from(model, tmp_path / "trunk.safetensors", ("a", "b"))
+    np.testing.assert_array_equal(model.trunk.weight.numpy(), trunk["trunk.weight"])
+    np.testing.assert_array_equal(model.head.weight.numpy(), before)
+    assert "2 tensors of trunk" in caplog.text
+    assert "not in the file: head" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda state: state.pop("trunk.bias"), "1 missing: trunk.bias"),
+        (lambda state: state.update({"tail.x": np.ones(2, np.float32)}), "1 unexpected: tail.x"),
+        (
+            lambda state: state.update({"trunk.bias": np.ones(4, np.float32)}),
+            r"trunk.bias is \[4\], the model has \[3\]",
+        ),
+    ],
+)
+def test_half_a_part_is_refused(tmp_path: Path, change: Callable[[dict[str, Any]], Any], problem: str) -> None:
+    state = {name: value.numpy() for name, value in Detector(2).state_dict().items()}
+    change(state)
+    write_tensors(state, tmp_path / "w.pdparams")
+    model = Detector(2)
+    untouched = model.head.weight.numpy()
+    with pytest.raises(ValueError, match=problem):
+        start_from(model, tmp_path / "w.pdparams", ("a", "b"))
+    np.testing.assert_array_equal(model.head.weight.numpy(), untouched)
+
+
+def test_weights_of_other_classes_are_fitted_by_the_names_beside_them(tmp_path: Path) -> None:
+    old, new = Detector(3), Detector(2)
+    save_weights(old, tmp_path / "best.pdparams")
+    save_config(Config(MODEL={"name": "Detector"}, classes=("run", "sit", "jump")), tmp_path / "config.yaml")
+    start_from(new, tmp_path / "best.pdparams", ("jump", "swim"))
+    np.testing.assert_array_equal(new.head.weight.numpy()[:2], old.head.weight.numpy()[:2])
+    np.testing.assert_array_equal(new.head.weight.numpy()[2], old.head.weight.numpy()[4])
+    np.testing.assert_array_equal(new.head.bias.numpy()[2], old.head.bias.numpy()[4])
+    with pytest.raises(ValueError, match=r"head\.weight is \[5, 3, 1, 1\], the model has \[4, 3, 1, 1\]"):
+        load_weights(new, tmp_path / "best.pdparams")

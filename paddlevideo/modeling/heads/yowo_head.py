@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import paddle
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
 from paddlevideo.modeling.boxes import cxcywh_to_xyxy
 from paddlevideo.registry import HEADS
-from paddlevideo.types import Tensors
+from paddlevideo.types import IntArray, Tensors
 
 
 class ClassProbabilities:
@@ -85,6 +86,11 @@ class YOWOHead(nn.Layer):
     def loss_arguments(self) -> Mapping[str, Any]:
         """What a loss has to know of this head."""
         return {"anchors": self.anchors, **self.probabilities.loss_arguments}
+
+    def spoken_classes(self, rows: int) -> IntArray:
+        """The class of each of the convolution's rows, -1 for boxes and objects, with so many rows."""
+        one_anchor = np.arange(rows // len(self.anchors)) - 5
+        return np.tile(one_anchor.clip(min=-1), len(self.anchors))
 
     def forward(self, x: Tensor) -> Tensor:
         """Features `[B, in_channels, H, W]` to raw predictions `[B, A, 5 + C, H, W]`: x, y, w, h, object, classes."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import paddle
 from paddle import Tensor, nn
 from paddle.nn import functional as F
@@ -13,7 +14,7 @@ from paddle.nn import functional as F
 from paddlevideo.modeling.boxes import cxcywh_to_xyxy
 from paddlevideo.modeling.heads.yowo_head import ClassProbabilities, check_anchors
 from paddlevideo.registry import HEADS
-from paddlevideo.types import Tensors
+from paddlevideo.types import IntArray, Tensors
 
 STRIDE = 32  # pixels of a grid cell
 PRIOR = 0.01  # confidence and class probability that training starts with
@@ -50,6 +51,12 @@ class YOWOPlusHead(nn.Layer):
     def loss_arguments(self) -> Mapping[str, Any]:
         """What a loss has to know of this head."""
         return {"anchors": self.anchors, **self.probabilities.loss_arguments}
+
+    def spoken_classes(self, rows: int) -> IntArray:
+        """The class of each of the convolution's rows, -1 for boxes and objects, with so many rows."""
+        count = len(self.anchors)
+        classes = np.tile(np.arange(rows // count - 5), count)
+        return np.concatenate([np.full(count, -1), classes, np.full(4 * count, -1)])
 
     def forward(self, x: Tensor) -> Tensor:
         """Features `[B, in_channels, H, W]` to raw predictions `[B, A * (5 + C), H, W]`."""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from paddle import Tensor, nn
 
-from paddlevideo.types import Arrays, InputSpec, Meta, Prediction, Sample, Tensors
+from paddlevideo.types import Arrays, InputSpec, IntArray, Meta, Prediction, Sample, Tensors
 
 
 class InputTransform(Protocol):
@@ -52,6 +52,20 @@ class VideoModel(nn.Layer):
             NotImplementedError: the model keeps nothing.
         """
         raise NotImplementedError(f"{type(self).__name__} has no features for a bank; use a model with a 3-D branch")
+
+    def spoken_classes(self, name: str, rows: int) -> IntArray | None:
+        """Which class each row of a tensor speaks of, `[rows]`, -1 where it is about none in particular.
+
+        Fine-tuning keeps what weights for other classes have in common with this model.
+
+        Args:
+            name: of the tensor in the state dict.
+            rows: length of its first axis, for any number of classes.
+
+        Returns:
+            None for a tensor whose rows do not depend on the classes.
+        """
+        return None
 
     def decode(self, outputs: Tensors) -> Tensors:
         """Tensor arithmetic between raw outputs and postprocess, part of the exported graph."""

@@ -9,7 +9,7 @@ from paddle import Tensor, nn
 
 from paddlevideo.modeling.models.base import InputTransform, Postprocess, VideoModel
 from paddlevideo.registry import BACKBONES, HEADS, INPUTS, LOSSES, MODELS, NECKS, POSTPROCESS
-from paddlevideo.types import Node, Tensors
+from paddlevideo.types import IntArray, Node, Tensors
 
 
 @MODELS.register
@@ -104,6 +104,10 @@ class YOWO(VideoModel):
     def loss(self, outputs: Tensors, targets: Tensors) -> Tensors:
         """The loss of `raw` against `boxes [B, N, 4]`, `labels [B, N]`."""
         return self.criterion(outputs["raw"], targets)
+
+    def spoken_classes(self, name: str, rows: int) -> IntArray | None:
+        """Those of the head's convolution."""
+        return self.head.spoken_classes(rows) if name.startswith("head.conv.") else None
 
     def decode(self, outputs: Tensors) -> Tensors:
         """`raw` to `boxes [B, M, 4]`, `objectness [B, M]`, `probabilities [B, M, C]`."""
