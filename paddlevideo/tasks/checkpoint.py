@@ -53,8 +53,9 @@ def load_weights(model: nn.Layer, location: str | Path) -> None:
 def start_from(model: VideoModel, location: str | Path, classes: Sequence[str]) -> None:
     """Begin with the parts of a model that a weight file holds, such as a branch trained on other data; says which.
 
-    A part is taken whole or not at all. Where only the number of classes differs, the rows that do not speak of a class
-    are kept, and those of a class of the same name, if a `config.yaml` beside the weights tells the names.
+    A part is taken whole or not at all, unless its source has no whole one. Where only the number of classes differs,
+    the rows that do not speak of a class are kept, and those of a class of the same name, if a `config.yaml` beside the
+    weights tells the names.
 
     Args:
         model: to fill.
@@ -75,19 +76,27 @@ def start_from(model: VideoModel, location: str | Path, classes: Sequence[str]) 
         for name, given in weights.tensors.items()
     }
     absent = check_parts(model, dataclasses.replace(weights, tensors=fitted))
-    _fill(model, {**state, **fitted})
+    _fill(model, fitted)
     reshaped = [name for name, value in fitted.items() if value is not weights.tensors[name]]
     logger.info("starting from %s", describe(weights))
     logger.info("  adapted to other classes: %s", _some(reshaped) or "nothing")
-    logger.info("  not in the file: %s", ", ".join(absent) or "nothing")
+    logger.info("  not in the file: %s", _some(absent) or "nothing")
 
 
-def _fill(model: nn.Layer, tensors: Any) -> None:
-    model.set_state_dict(tensors)  # takes arrays too, which its type does not say
+def _fill(model: nn.Layer, tensors: Arrays) -> None:
+    """Set the tensors of a model that are given, in the model's precision."""
+    own = model.state_dict()
+    state: Any = dict(own)  # Paddle's type for it does not know arrays
+    for name, value in tensors.items():
+        state[name] = np.asarray(value, str(own[name].dtype).removeprefix("paddle."))
+    model.set_state_dict(state)
 
 
 def check_parts(model: nn.Layer, weights: Weights) -> list[str]:
-    """Refuse weights that are not whole parts of a model, such as its 3-D branch; returns the parts they lack.
+    """Refuse weights that are not whole parts of a model, such as its 3-D branch.
+
+    Returns:
+        What they lack: names of parts, or of tensors if the source is known to have incomplete parts.
 
     Raises:
         ValueError: a part is not complete, or something in the file is not in the model.
@@ -95,10 +104,10 @@ def check_parts(model: nn.Layer, weights: Weights) -> list[str]:
     found = compare(model, weights.tensors)
     parts = {_part(name) for name in weights.tensors}
     torn = [name for name in found.missing if _part(name) in parts]
-    if torn or found.unexpected or found.misshapen:
+    if (torn and weights.whole_parts) or found.unexpected or found.misshapen:
         problems = dataclasses.replace(found, missing=torn)
         raise ValueError(f"{weights.path} ({weights.source}) does not hold parts of this model:\n  {problems}")
-    return sorted({_part(name) for name in found.missing})
+    return [*torn, *sorted({_part(name) for name in found.missing} - parts)]
 
 
 def describe(weights: Weights) -> str:

@@ -36,5 +36,5 @@ def convert(source: str, target: Path, config: Config | None) -> None:
     write_tensors(weights.tensors, target)
     logger.info("%s", describe(weights))
     if config is not None:
-        logger.info("  complete for the config%s", f" but for {', '.join(absent)}" if absent else "")
+        logger.info("  fits the config%s", f", which has also {', '.join(absent)}" if absent else " and is complete")
     logger.info("written to %s", target)

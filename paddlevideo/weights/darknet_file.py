@@ -52,11 +52,11 @@ def _layout(count: int, last: Shapes) -> Shapes:
     return {key: shape for layer in DETECTOR[:count] for key, shape in _with_norm(*layer).items()} | last
 
 
-LAYOUTS: dict[str, Shapes] = {
-    "YOLOv2 detector (Darknet)": _layout(len(DETECTOR), PREDICT),
-    "Darknet-19 classifier (Darknet)": _layout(SHARED_LAYERS, CLASSIFY),
-    "Darknet-19 without its classifier (Darknet)": _layout(SHARED_LAYERS, {}),
-}
+LAYOUTS: tuple[Shapes, ...] = (
+    _layout(len(DETECTOR), PREDICT),
+    _layout(SHARED_LAYERS, CLASSIFY),
+    _layout(SHARED_LAYERS, {}),  # the classifier cut off, as detectors are trained from it
+)
 
 
 def numbers_of(shapes: Shapes) -> int:
@@ -64,25 +64,24 @@ def numbers_of(shapes: Shapes) -> int:
     return int(sum(np.prod(shape) for shape in shapes.values()))
 
 
-def darknet_layout(path: Path) -> tuple[str, int] | None:
-    """What a file holds, one of `LAYOUTS`, and the length of its header; None if its length fits none of them."""
+def darknet_layout(path: Path) -> tuple[Shapes, int] | None:
+    """Which of `LAYOUTS` a file has, and the length of its header; None if its length fits none of them."""
     size = path.stat().st_size
-    fits = ((title, header) for title, shapes in LAYOUTS.items() for header in HEADERS
-            if size == header + 4 * numbers_of(shapes))  # fmt: skip
+    fits = ((layout, header) for layout in LAYOUTS for header in HEADERS if size == header + 4 * numbers_of(layout))
     return next(fits, None)
 
 
-def load_darknet_file(path: Path, title: str, header: int) -> Arrays:
+def load_darknet_file(path: Path, layout: Shapes, header: int) -> Arrays:
     """The tensors of a file, by the names of the 2-D branch.
 
     Args:
         path: of the file.
-        title: which of `LAYOUTS` it is.
+        layout: one of `LAYOUTS`.
         header: its length in bytes.
     """
     numbers: npt.NDArray[np.float32] = np.fromfile(path, "<f4", offset=header)
     tensors: Arrays = {}
-    for name, shape in LAYOUTS[title].items():
+    for name, shape in layout.items():
         count = int(np.prod(shape))
         tensors[name], numbers = numbers[:count].reshape(shape), numbers[count:]
     return tensors

@@ -26,12 +26,16 @@ WRAPPERS = ("module", "model", "backbone")  # first parts of names that say noth
 
 @dataclass(frozen=True)
 class Weights:
-    """The tensors of a file by our names, where they come from, and the names of those that no model here has."""
+    """The tensors of a file by our names, where they come from, and the names of those that no model here has.
+
+    `whole_parts` is as in `Source`.
+    """
 
     path: Path
     source: str
     tensors: Arrays
     left_out: tuple[str, ...] = ()
+    whole_parts: bool = True
 
 
 def read_weights(path: Path) -> Weights:
@@ -49,7 +53,8 @@ def read_weights(path: Path) -> Weights:
         return Weights(path, OWN, tensors)
     names = {name: source.our_name(name) for name in tensors}
     ours = {new: tensors[old] for old, new in names.items() if new is not None}
-    return Weights(path, source.title, ours, tuple(old for old, new in names.items() if new is None))
+    left_out = tuple(old for old, new in names.items() if new is None)
+    return Weights(path, source.title, ours, left_out, source.whole_parts)
 
 
 def write_tensors(tensors: Arrays, path: Path) -> None:

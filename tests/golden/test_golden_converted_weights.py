@@ -91,7 +91,7 @@ def test_a_whole_network(
 def test_branches_from_darknet_and_kinetics(official: Arrays, tmp_path: Path) -> None:
     with (tmp_path / "yolo.weights").open("wb") as file:
         file.write(struct.pack("<4i", 0, 1, 0, 32_013_312))
-        for name in LAYOUTS["YOLOv2 detector (Darknet)"]:
+        for name in LAYOUTS[0]:
             file.write(official[official_2d_name(name)].astype("<f4").tobytes())
     assert (tmp_path / "yolo.weights").stat().st_size == 203_934_260  # as published
     branch = {k.removeprefix("backbone_3d."): v for k, v in official.items() if k.startswith("backbone_3d.")}

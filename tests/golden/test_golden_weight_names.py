@@ -121,9 +121,9 @@ def test_resnext_on_kinetics() -> None:
 
 
 def test_darknet() -> None:
-    title, ours = renamed(LAYOUTS["YOLOv2 detector (Darknet)"])
-    assert title == "Darknet"
+    title, ours = renamed(LAYOUTS[0])
+    assert title == "YOLOv2 or Darknet-19 (Darknet)"
     expected = {name: shape for name, shape in shapes_of("yowo", 24).items() if name.startswith("backbone_2d.")}
     assert ours == expected
-    shared = LAYOUTS["Darknet-19 without its classifier (Darknet)"]
+    shared = LAYOUTS[2]
     assert all(np.prod(shape) == np.prod(expected[f"backbone_2d.{name}"]) for name, shape in shared.items())

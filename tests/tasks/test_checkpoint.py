@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import pickle
 from collections.abc import Callable
@@ -14,9 +15,17 @@ from paddle import nn
 from paddlevideo.config import Config, save_config
 from paddlevideo.modeling.models import VideoModel
 from paddlevideo.solver import build_optimizer
-from paddlevideo.tasks.checkpoint import fit_rows, load_training, load_weights, save_training, save_weights, start_from
+from paddlevideo.tasks.checkpoint import (
+    check_parts,
+    fit_rows,
+    load_training,
+    load_weights,
+    save_training,
+    save_weights,
+    start_from,
+)
 from paddlevideo.types import IntArray, Tensors
-from paddlevideo.weights import write_tensors
+from paddlevideo.weights import Weights, write_tensors
 
 
 def network(width: int = 3) -> nn.Layer:
@@ -223,3 +232,12 @@ def test_weights_of_other_classes_are_fitted_by_the_names_beside_them(tmp_path: 
     np.testing.assert_array_equal(new.head.bias.numpy()[2], old.head.bias.numpy()[4])
     with pytest.raises(ValueError, match=r"head\.weight is \[5, 3, 1, 1\], the model has \[4, 3, 1, 1\]"):
         load_weights(new, tmp_path / "best.pdparams")
+
+
+def test_a_source_without_whole_parts_may_fill_what_it_has() -> None:
+    model = Detector(2)
+    tensors = {"trunk.weight": np.ones((2, 3), np.float32)}
+    weights = Weights(Path("w"), "some", tensors, whole_parts=False)
+    assert check_parts(model, weights) == ["trunk.bias", "head"]
+    with pytest.raises(ValueError, match=r"1 missing: trunk\.bias"):
+        check_parts(model, dataclasses.replace(weights, whole_parts=True))

@@ -129,26 +129,25 @@ def test_no_file(tmp_path: Path) -> None:
         read_weights(tmp_path / "none.pth")
 
 
-@pytest.mark.parametrize(("header", "title"), [(16, 0), (20, 0), (16, 1), (20, 1), (20, 2)])
-def test_darknet_files_are_told_apart_by_their_length(tmp_path: Path, header: int, title: int) -> None:
-    kind = list(LAYOUTS)[title]
-    numbers = np.arange(numbers_of(LAYOUTS[kind]), dtype="<f4")
+@pytest.mark.parametrize(("header", "layout"), [(16, 0), (20, 0), (16, 1), (20, 1), (20, 2)])
+def test_darknet_files_are_told_apart_by_their_length(tmp_path: Path, header: int, layout: int) -> None:
+    numbers = np.arange(numbers_of(LAYOUTS[layout]), dtype="<f4")
     (tmp_path / "any.weights").write_bytes(bytes(header) + numbers.tobytes())
     weights = read_weights(tmp_path / "any.weights")
-    assert weights.source == "Darknet"
+    assert weights.source == "YOLOv2 or Darknet-19 (Darknet)"
     first = weights.tensors["backbone_2d.stage1.0.bn.bias"]  # the file starts with it
     np.testing.assert_array_equal(first, np.arange(32))
     np.testing.assert_array_equal(weights.tensors["backbone_2d.stage1.0.bn._variance"], np.arange(96, 128))
     kernel = weights.tensors["backbone_2d.stage1.0.conv.weight"]
     assert kernel.shape == (32, 3, 3, 3)
     assert kernel[0, 0, 0, 1] == 129
-    assert ("backbone_2d.predict.weight" in weights.tensors) == (title == 0)
-    assert bool(weights.left_out) == (title == 1)
+    assert ("backbone_2d.predict.weight" in weights.tensors) == (layout == 0)
+    assert bool(weights.left_out) == (layout == 1)
     (tmp_path / "any.weights").unlink()
 
 
 def test_the_detector_of_darknet_has_the_published_length() -> None:
-    assert numbers_of(LAYOUTS["YOLOv2 detector (Darknet)"]) == 50_983_561
+    assert numbers_of(LAYOUTS[0]) == 50_983_561
     assert len(DETECTOR) == 22
 
 

@@ -21,12 +21,14 @@ class Source:
         marks: regular expressions; a state dict is of this source if each of them is found in one of its names.
         renames: from its names to ours, applied in this order.
         left_out: regular expressions of tensors that no model of ours has.
+        whole_parts: whether a part of a model, such as a branch, that is in a file is there as a whole.
     """
 
     title: str
     marks: tuple[str, ...]
     renames: Renames
     left_out: tuple[str, ...] = ()
+    whole_parts: bool = True
 
     def knows(self, names: Iterable[str]) -> bool:
         """Whether a state dict with these names is of this source."""
