@@ -18,8 +18,9 @@ from paddlevideo.tasks.parts import build_model
 from paddlevideo.types import Arrays
 from paddlevideo.weights.darknet_file import LAYOUTS
 from tests.conftest import REPOSITORY, golden_path, load_script
+from tests.golden import plus_weights
 from tests.golden.weights import DARKNET, assert_close_to_max, golden_clip, golden_seed, golden_weight
-from tests.weights.torch_writer import write_torch_file
+from tests.weights.torch_writer import Call, Global, write_torch_file
 
 CONFIG = REPOSITORY / "configs" / "localization" / "yowo.yaml"
 TOLERANCE = 2e-5
@@ -46,9 +47,9 @@ def assert_answers_as_the_reference(model: VideoModel) -> None:
     assert_close_to_max(raw.reshape(expected.shape), expected, TOLERANCE, "raw")
 
 
-def convert(source: Path, target: Path) -> None:
+def convert(source: Path, target: Path, config: Path = CONFIG) -> None:
     tool = load_script("tools/convert_weights.py")
-    assert tool.main([str(source), str(target), "-c", str(CONFIG)]) == 0
+    assert tool.main([str(source), str(target), "-c", str(config)]) == 0
     source.unlink()
 
 
@@ -109,6 +110,29 @@ def test_branches_from_darknet_and_kinetics(official: Arrays, tmp_path: Path) ->
             start_from(model, tmp_path / name, config.classes)
         (tmp_path / name).unlink()
     assert_answers_as_the_reference(model)
+
+
+def test_yowo_nano_from_its_checkpoint(tmp_path: Path) -> None:
+    entries = json.loads(golden_path("yowo_plus/names_yowo_nano_24.json").read_text())
+    golden = np.load(golden_path("yowo_plus/forward_nano_ucf24_small.npz"))
+    case = plus_weights.index()["cases"]["forward_nano_ucf24_small.npz"]
+    state = {
+        entry["name"]: np.zeros((), np.int64)
+        if entry["name"].endswith("num_batches_tracked")
+        else plus_weights.weight(entry["name"], tuple(entry["shape"]), plus_weights.seed()).astype(np.float32)
+        for entry in entries
+    }
+    write_torch_file(tmp_path / "nano.pth", {"model": state, "epoch": 4, "args": Call(Global("argparse", "Namespace"))})
+    nano = CONFIG.with_name("yowo_nano.yaml")
+    convert(tmp_path / "nano.pth", tmp_path / "w.pdparams", nano)
+    model = build_model(load_config(nano, [f"MODEL.input.size={case['img']}"]))
+    load_weights(model, tmp_path / "w.pdparams")
+    (tmp_path / "w.pdparams").unlink()
+    model.eval()
+    clip = plus_weights.clip(case["input_rng_name"], tuple(case["input_shape"]), case["input_mean"], case["input_std"])
+    with paddle.no_grad():
+        raw = model({"clip": paddle.to_tensor(clip)})["raw"].numpy()
+    assert_close_to_max(raw, golden["pred"], 1e-4, "raw")
 
 
 def official_2d_name(name: str) -> str:
