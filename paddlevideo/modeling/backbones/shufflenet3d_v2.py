@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from paddle import Tensor, nn
 
 from paddlevideo.modeling.layers import channel_groups, conv_norm, interleave, uniform_fan_in
@@ -15,7 +17,6 @@ STAGE_CHANNELS = {  # by width
     1.5: (176, 352, 704),
     2.0: (224, 488, 976),
 }
-UNITS = (4, 8, 4)
 
 
 class SplitUnit3D(nn.Layer):
@@ -57,20 +58,23 @@ class ShuffleNet3DV2(nn.Layer):
     Args:
         width: one of the published 0.25, 0.5, 1, 1.5 and 2; YOWO uses 2, YOWO-Nano 1.
         last_channels: channels of a closing 1x1x1 convolution, 2048 in YOWO; none in YOWO-Nano.
+        units: in each of the three stages, fewer for small variants; 4, 8, 4 is the published network.
 
     Raises:
-        ValueError: another width.
+        ValueError: another width, or not three stages.
     """
 
-    def __init__(self, width: float = 1.0, last_channels: int | None = None) -> None:
+    def __init__(self, width: float = 1.0, last_channels: int | None = None, units: Sequence[int] = (4, 8, 4)) -> None:
         super().__init__()
+        if len(units) != 3 or min(units) < 1:
+            raise ValueError(f"ShuffleNet3DV2: units should be three numbers of at least 1, got {list(units)}")
         if width not in STAGE_CHANNELS:
             known = ", ".join(map(str, STAGE_CHANNELS))
             raise ValueError(f"ShuffleNet3DV2: width should be one of {known}, got {width}")
         self.conv1 = nn.Sequential(*conv_norm("3D", 3, STEM_CHANNELS, 3, stride=(1, 2, 2)), nn.ReLU())
         self.pool = nn.MaxPool3D(3, 2, 1)
         channels, layers = STEM_CHANNELS, []
-        for out_channels, count in zip(STAGE_CHANNELS[width], UNITS, strict=True):
+        for out_channels, count in zip(STAGE_CHANNELS[width], units, strict=True):
             for unit in range(count):
                 layers.append(SplitUnit3D(channels, out_channels, 2 if unit == 0 else 1))
                 channels = out_channels

@@ -50,3 +50,12 @@ def test_halving_unit_gives_both_branches_all_of_its_input() -> None:
 def test_another_width_is_refused() -> None:
     with pytest.raises(ValueError, match=r"0.25, 0.5, 1.0, 1.5, 2.0, got 0.75"):
         ShuffleNet3DV2(width=0.75)
+
+
+def test_fewer_units() -> None:
+    network = ShuffleNet3DV2(width=0.25, units=[1, 2, 1])
+    assert [unit.stride for unit in network.features] == [2, 2, 1, 2]
+    assert network(paddle.zeros([1, 3, 16, 32, 32])).shape == [1, 128, 1, 1, 1]
+    for units in ([4, 8], [1, 0, 1]):
+        with pytest.raises(ValueError, match="three numbers of at least 1, got"):
+            ShuffleNet3DV2(units=units)
