@@ -7,14 +7,16 @@ from typing import Any
 
 import paddle
 from paddle import Tensor, nn
+from paddle.nn import functional as F
 
 LEAKY_SLOPE = 0.1
 
 
 class LeakyReLU(nn.Layer):
-    """`max(x, slope * x)`: the values of a leaky ReLU, written so that oneDNN does not fuse it into a convolution.
+    """`max(x, slope * x)`.
 
-    That fusion crashes Paddle Inference 3.3 on CPU.
+    Paddle Inference 3.3 crashes on a CPU where oneDNN fuses this activation into a convolution; something in between,
+    here a multiplication by one, keeps them apart and leaves both to oneDNN.
     """
 
     def __init__(self, slope: float = LEAKY_SLOPE) -> None:
@@ -23,7 +25,7 @@ class LeakyReLU(nn.Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape in, the same shape out."""
-        return paddle.maximum(x, self.slope * x)
+        return F.leaky_relu(paddle.scale(x, 1.0), self.slope)
 
 
 def conv_norm(

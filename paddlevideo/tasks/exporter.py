@@ -13,6 +13,7 @@ from paddle import Tensor, nn
 from paddlevideo.config import Config
 from paddlevideo.modeling.models import VideoModel
 from paddlevideo.tasks.checkpoint import load_weights
+from paddlevideo.tasks.folding import fold_norms
 from paddlevideo.tasks.parts import build_model
 from paddlevideo.tasks.predictor import Network, eager_network, exported_network
 from paddlevideo.types import Arrays, Tensors
@@ -62,7 +63,7 @@ def export(model: VideoModel, config: Config, folder: str | Path) -> Path:
         name: paddle.static.InputSpec([None, *item.shape], item.dtype, name)
         for name, item in model.input.spec().items()
     }
-    static = paddle.jit.to_static(ExportGraph(model), input_spec=[spec], full_graph=True)
+    static = paddle.jit.to_static(ExportGraph(fold_norms(model, inputs)), input_spec=[spec], full_graph=True)
     (folder / "inference.yaml").unlink(missing_ok=True)  # so that a failed export is not taken for a good one
     paddle.jit.save(static, str(folder / "model"))
     facts = {
