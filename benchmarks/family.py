@@ -31,7 +31,7 @@ from paddlevideo.utils.summary import count_parameters
 
 WIDER = ["MODEL.backbone_3d.width=0.5", "MODEL.backbone_3d.cardinality=8"]  # or the 2-D branch would take most time
 CONFIGS = {"yowo_sample": WIDER, "yowo_plus_sample": WIDER, "yowo_nano_sample": []}
-EVERY_FRAME = ["DATASET.test.every_frame=true", "METRIC=[{name: VideoMAP}]"]
+EVERY_FRAME = ["DATASET.test.every_frame=true", "METRIC=[{name: VideoMAP, candidates: own_class}]"]
 ROUNDS, WARM_UP, FRAMES = 10, 20, 20
 
 

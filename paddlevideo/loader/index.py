@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from paddlevideo.types import IntArray
-from paddlevideo.utils.files import write_atomically
+from paddlevideo.utils.files import read_json_lines, write_atomically
 
 FORMAT, VERSION = "action-boxes", 1
 _HEADER_KEYS = {"format", "version", "classes", "root"}
@@ -71,7 +70,7 @@ def read_index(path: str | Path) -> ActionIndex:
             f"{path}: no such index file; data/ucf24/build_split.py makes one from the YOWO archive layout "
             "(rgb-images, labels, splitfiles) or from the original videos and pyannot.pkl; see data/ucf24/README.md"
         )
-    lines = _json_lines(path)
+    lines = read_json_lines(path, "build the index anew")
     _, header = next(lines, (1, None))
     classes, folder = _check_header(header, f"{path}:1")
     root = Path(os.path.normpath(path.parent.resolve() / folder))
@@ -140,15 +139,6 @@ def _node(video: VideoEntry, root: Path) -> dict[str, Any]:
     }
 
 
-def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                yield number, json.loads(line)
-            except ValueError as error:
-                raise ValueError(f"{path}:{number}: not a line of JSON ({error}); build the index anew") from error
-
-
 def _check_header(node: Any, where: str) -> tuple[tuple[str, ...], str]:
     """Class names and the folder of the media as it was written."""
     expected = f'{{"format": "{FORMAT}", "version": {VERSION}, "classes": [...], "root": "..."}}'
@@ -175,9 +165,9 @@ def _video(node: Any, root: Path, num_classes: int, where: str) -> VideoEntry:
         if not isinstance(node[key], str) or not node[key]:
             raise ValueError(f"{where}: {key} should be a text, got {node[key]!r}")
     size, where = node["size"], f"{where}: {node['id']}"
-    if not _is_count(node["num_frames"]):
+    if not is_count(node["num_frames"]):
         raise ValueError(f"{where}: num_frames should be a positive integer, got {node['num_frames']!r}")
-    if not isinstance(size, list) or len(size) != 2 or not all(map(_is_count, size)):
+    if not isinstance(size, list) or len(size) != 2 or not all(map(is_count, size)):
         raise ValueError(f"{where}: size should be height, width in pixels, got {size!r}")
     rows = _box_array(node["boxes"], where)
     boxes, actors = rows[:, :6], None
@@ -188,7 +178,8 @@ def _video(node: Any, root: Path, num_classes: int, where: str) -> VideoEntry:
     return VideoEntry(node["id"], root / node["source"], node["num_frames"], (size[0], size[1]), boxes, actors)
 
 
-def _is_count(value: Any) -> bool:
+def is_count(value: Any) -> bool:
+    """Whether a value read from JSON is a positive integer."""
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -10,8 +9,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from paddlevideo.metrics.base import Metric
-from paddlevideo.metrics.frame_map import BoxTable, DetectionTable, evaluate, match, number_rows
+from paddlevideo.metrics.base import Metric, UnmeasurableError
+from paddlevideo.metrics.frame_map import BoxTable, DetectionTable, evaluate, number_rows
 from paddlevideo.registry import METRICS
 from paddlevideo.types import Arrays, IntArray, Meta, Prediction
 
@@ -31,10 +30,9 @@ class AVAMAP(Metric):
             they come in the `file`, as the published code of YOWO and YOWO-Plus does.
 
     Raises:
+        FileNotFoundError: no such file of classes.
         ValueError: a class that is not among `classes`.
     """
-
-    primary = "ava_map"
 
     def __init__(
         self,
@@ -47,7 +45,7 @@ class AVAMAP(Metric):
         self.classes = list(classes)
         self.iou_threshold = iou_threshold
         if isinstance(evaluated, str):
-            evaluated = Path(evaluated).read_text(encoding="utf-8").splitlines()
+            evaluated = _read_names(Path(evaluated))
         strange = [name for name in evaluated or () if name not in self.classes]
         if strange:
             raise ValueError(f"METRIC AVAMAP: evaluated has {strange[0]!r}, which is none of the config's classes")
@@ -61,13 +59,16 @@ class AVAMAP(Metric):
         Args:
             prediction: `boxes [R, 4]` x1, y1, x2, y2 as fractions of the frame, `labels [R]`, `scores [R]`.
             target: `boxes [N, 4]` in the same form, `labels [N, C]` of 0 and 1; rows of -1 are padding.
-            meta: not needed here.
+            meta: `id`.
 
         Raises:
-            ValueError: truths with a single label each.
+            UnmeasurableError: truths with a single label each.
         """
         if target["labels"].ndim != 2:
-            raise ValueError("METRIC AVAMAP: boxes need labels [N, C]; set multi_label: true in DATASET.test")
+            raise UnmeasurableError(
+                f"{meta['id']}: METRIC AVAMAP expects labels [N, C] of 0 and 1, got {list(target['labels'].shape)}; "
+                "set multi_label: true in DATASET.test"
+            )
         actor, label = np.nonzero(target["labels"] > 0)
         truths = np.column_stack([label, target["boxes"][actor]]).astype(np.float64)
         detections = np.column_stack([prediction["labels"], prediction["boxes"], prediction["scores"]])
@@ -77,19 +78,19 @@ class AVAMAP(Metric):
         """Mean over the evaluated classes that have truths, and `AP/<class>` of each of them; all in 0..1.
 
         Raises:
-            ValueError: there is not one truth.
+            UnmeasurableError: there is not one truth.
         """
         image, rows = self._evaluated(*number_rows([detections for detections, _ in records.values()]))
-        # Matching asks who comes first, and the curve asks again, always by score.
-        order = rows[:, 5] if self.order == "score" else -np.arange(len(rows), dtype=np.float64)
-        detections = DetectionTable(image, rows[:, 0].astype(np.int64), rows[:, 1:5], order)
-        true_image, true_rows = self._evaluated(*number_rows([truths for _, truths in records.values()]))
-        if not len(true_rows):
-            raise ValueError(f"METRIC AVAMAP: none of the {len(records)} test frames has a box of an evaluated class")
-        truths = BoxTable(true_image, true_rows[:, 0].astype(np.int64), true_rows[:, 1:])
-        hits = match(detections, truths, self.iou_threshold, corner_iou)
-        ranked = dataclasses.replace(detections, score=rows[:, 5])
-        results = evaluate(ranked, truths, self.iou_threshold, hits)
+        detections = DetectionTable(image, rows[:, 0].astype(np.int64), rows[:, 1:5], rows[:, 5])
+        image, rows = self._evaluated(*number_rows([truths for _, truths in records.values()]))
+        truths = BoxTable(image, rows[:, 0].astype(np.int64), rows[:, 1:])
+        if not len(rows):
+            raise UnmeasurableError(
+                f"METRIC AVAMAP: expected boxes of an evaluated class, but none of the {len(records)} test frames has "
+                "one; check the annotation that DATASET.test names, and `evaluated`"
+            )
+        turns = np.arange(len(detections.image)) if self.order == "file" else None
+        (results,) = evaluate(detections, truths, [self.iou_threshold], turns, border=0)
         ap = {f"AP/{self.classes[label]}": result.ap for label, result in results.items() if result.num_truths}
         return {self.primary: float(np.mean(list(ap.values()))), **ap}
 
@@ -99,9 +100,11 @@ class AVAMAP(Metric):
         return image[counts], rows[counts]
 
 
-def corner_iou(a: Rows, b: Rows) -> Rows:
-    """IoU of row i of `a [P, 4]` with row i of `b [P, 4]`, corners, without area for the border."""
-    shared = (np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])).clip(min=0).prod(axis=1)
-    area_a, area_b = ((box[:, 2:] - box[:, :2]).prod(axis=1) for box in (a, b))
-    overlap: Rows = shared / np.maximum(area_a + area_b - shared, np.finfo(np.float64).tiny)
-    return overlap
+def _read_names(path: Path) -> list[str]:
+    """Class names, one a line."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"METRIC AVAMAP: evaluated: no file {path}; it holds one class name a line, such as data/ava/evaluated.txt "
+            "of this repository; give its path as seen from here, a list of names, or null for all classes"
+        )
+    return path.read_text(encoding="utf-8").splitlines()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paddlevideo.metrics.frame_map import BoolArray, Float64Array, pixel_iou
+from paddlevideo.metrics.overlap import BoolArray, Float64Array, box_iou
 from paddlevideo.types import IntArray
 
 
@@ -35,7 +35,13 @@ class LinkedTube(Tube):
 
 
 def link_tubes(
-    frame: IntArray, label: IntArray, boxes: Float64Array, scores: Float64Array, num_frames: int, max_tubes: int = 3
+    frame: IntArray,
+    label: IntArray,
+    boxes: Float64Array,
+    scores: Float64Array,
+    num_frames: int,
+    max_tubes: int = 3,
+    trim: bool = False,
 ) -> dict[int, list[LinkedTube]]:
     """Link the detections of one video to tubes, each class for itself.
 
@@ -51,6 +57,7 @@ def link_tubes(
         scores: `[N]`.
         num_frames: of the video.
         max_tubes: per class; there are fewer where a frame runs out of detections.
+        trim: whether tubes begin and end with detections of their class instead of borrowed ones.
 
     Returns:
         The tubes of each class that has a detection, in the order in which they were found.
@@ -59,7 +66,9 @@ def link_tubes(
     if not len(labels):
         return {}
     rows = _rows_by_group((frame - 1) * len(labels) + column, num_frames * len(labels))
-    rows = _borrow(rows.reshape(num_frames, len(labels), -1))  # [T, C, K]
+    rows = rows.reshape(num_frames, len(labels), -1)
+    spans = [_span(seen) if trim else slice(None) for seen in (rows[..., 0] >= 0).T]
+    rows = _borrow(rows)  # [T, C, K]
     edges = _edge_scores(boxes[rows], scores[rows])
     free = rows >= 0
     tubes: dict[int, list[LinkedTube]] = {int(name): [] for name in labels}
@@ -71,9 +80,16 @@ def link_tubes(
         path = _best_paths(edges, free)  # [T, C]
         taken = np.take_along_axis(rows, path[..., None], 2)[..., 0]
         for c in columns[complete]:
-            tubes[int(labels[c])].append(LinkedTube(frames, boxes[taken[:, c]], scores[taken[:, c]]))
+            own = taken[spans[c], c]
+            tubes[int(labels[c])].append(LinkedTube(frames[spans[c]], boxes[own], scores[own]))
         free[frames[:, None] - 1, columns, path] = False
     return tubes
+
+
+def _span(seen: BoolArray) -> slice:
+    """From the first to the last frame of `seen [T]` that is True."""
+    frames = np.flatnonzero(seen)
+    return slice(int(frames[0]), int(frames[-1]) + 1)
 
 
 def _rows_by_group(group: IntArray, num_groups: int) -> IntArray:
@@ -106,12 +122,8 @@ def _edge_scores(boxes: Float64Array, scores: Float64Array) -> Float64Array:
     Returns:
         `[T - 1, C, K, K]`; IoU without the border pixel.
     """
-    a, b = boxes[:-1, :, :, None], boxes[1:, :, None, :]
-    shared = (np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])).clip(min=0).prod(-1)
-    area = (boxes[..., 2:] - boxes[..., :2]).prod(-1)
-    union = area[:-1, :, :, None] + area[1:, :, None, :] - shared
     s, t = scores[:-1, :, :, None], scores[1:, :, None, :]
-    edges: Float64Array = shared / np.maximum(union, np.finfo(np.float64).tiny) + (s + t) + 0.5 * s * t
+    edges: Float64Array = box_iou(boxes[:-1, :, :, None], boxes[1:, :, None, :]) + (s + t) + 0.5 * s * t
     return edges
 
 
@@ -135,37 +147,38 @@ def _best_paths(edges: Float64Array, free: BoolArray) -> IntArray:
     return path
 
 
-def suppress_tubes(tubes: Sequence[LinkedTube], iou_threshold: float) -> list[LinkedTube]:
+def suppress_tubes(tubes: Sequence[LinkedTube], iou_threshold: float, border: float = 1.0) -> list[LinkedTube]:
     """Those tubes of one class and video, by falling score, that overlap no better one by more than the threshold."""
     kept: list[LinkedTube] = []
     for tube in sorted(tubes, key=lambda tube: -tube.score):
-        if all(tube_iou(tube, better) <= iou_threshold for better in kept):
+        if all(tube_iou(tube, better, border) <= iou_threshold for better in kept):
             kept.append(tube)
     return kept
 
 
-def tube_iou(a: Tube, b: Tube) -> float:
+def tube_iou(a: Tube, b: Tube, border: float = 1.0) -> float:
     """Mean IoU on the frames that two tubes share, times the share of these frames in the time that both cover.
 
     Returns:
-        0..1; 0 for tubes that share one frame only. The last pixel belongs to a box, see `pixel_iou`.
+        0..1; 0 for tubes that share one frame only. For `border` see `box_iou`.
     """
     common, in_a, in_b = np.intersect1d(a.frames, b.frames, assume_unique=True, return_indices=True)
     if len(common) < 2:
         return 0.0
     span = max(a.frames[-1], b.frames[-1]) - min(a.frames[0], b.frames[0]) + 1
-    overlap = pixel_iou(a.boxes[in_a], b.boxes[in_b])
+    overlap = box_iou(a.boxes[in_a], b.boxes[in_b], border)
     return float(overlap.mean() * len(common) / span)
 
 
-def match_tubes(overlap: Float64Array, iou_threshold: float) -> BoolArray:
-    """Which tubes of one class are true positives.
+def match_tubes(overlap: Float64Array, iou_threshold: float, strict: bool = False) -> BoolArray:
+    """Which tubes of one class and video are true positives.
 
     Each takes the true tube that it overlaps most of those that no tube before it took, the first of equals.
 
     Args:
-        overlap: `[N, M]`, IoU of each tube, by falling score, with each true one; 0 in another video.
+        overlap: `[N, M]`, IoU of each tube, by falling score, with each true one.
         iou_threshold: least overlap of a true positive, above 0.
+        strict: whether the overlap must exceed the threshold.
 
     Returns:
         `[N]`.
@@ -174,7 +187,7 @@ def match_tubes(overlap: Float64Array, iou_threshold: float) -> BoolArray:
     if free.size:
         for number, row in enumerate(free):
             best = row.argmax()
-            if row[best] >= iou_threshold:
+            if row[best] > iou_threshold or (row[best] == iou_threshold and not strict):
                 hits[number] = True
                 free[:, best] = 0
     return hits

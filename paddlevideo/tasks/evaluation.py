@@ -1,14 +1,14 @@
-"""A test set to numbers and a file of predictions."""
+"""A test set to numbers and a file of detections."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from paddlevideo.config import Config
 from paddlevideo.metrics.base import Metric
+from paddlevideo.tasks.detection_file import Sink, detection_writer
 from paddlevideo.tasks.parts import Batches, build_dataset, build_loader, build_metrics
 from paddlevideo.tasks.predictor import Predictor
 from paddlevideo.types import Arrays, Meta, Prediction
@@ -16,7 +16,6 @@ from paddlevideo.utils.files import output_folder, write_json
 from paddlevideo.utils.logging import Progress, logger
 
 Predict = Callable[[Any, list[Meta]], list[Prediction]]
-Sink = Callable[[Meta, Prediction], None]
 
 
 def evaluate(
@@ -51,30 +50,36 @@ def evaluate(
 
 
 def test(config: Config, weights: str | Path) -> dict[str, float]:
-    """Measure trained weights; print the numbers and write them with all predictions to `output_dir/test`.
+    """Measure trained weights; print the numbers and write them with all detections to `output_dir/test`.
 
-    `metrics.json` holds the numbers, `predictions.jsonl` one line a sample: its meta and its prediction.
+    `metrics.json` holds the numbers; `detections.jsonl`, which other metrics can be computed from, is described in
+    `tasks/detection_file.py`.
     """
     folder = output_folder(Path(config.output_dir) / "test")
     predictor = Predictor.from_checkpoint(config, weights)
     loader = build_loader(config, build_dataset(config, "test", predictor.input))
-    with (folder / "predictions.jsonl").open("w", encoding="utf-8") as file:
-
-        def write(meta: Meta, prediction: Prediction) -> None:
-            plain = {key: value.tolist() for key, value in prediction.items()}
-            file.write(json.dumps({**meta, **plain}) + "\n")
-
+    with detection_writer(folder / "detections.jsonl", config.classes) as write:
         numbers = evaluate(predictor.batch, loader, build_metrics(config), config.log_interval, write)
     write_json(folder / "metrics.json", numbers)
     logger.info("%s", table(numbers))
-    logger.info("numbers and predictions are in %s", folder)
+    logger.info("numbers and detections are in %s", folder)
     return numbers
 
 
 def table(numbers: dict[str, float]) -> str:
-    """One number a line."""
-    width = max(map(len, numbers))
-    return "\n".join(["results", *(f"  {name:<{width}}  {value:.4f}" for name, value in numbers.items())])
+    """Numbers of all classes together one a line, then a line a class with a column for each `<column>/<class>`."""
+    whole = [name for name in numbers if "/" not in name]
+    parts = [name.partition("/") for name in numbers if "/" in name]
+    columns, classes = (list(dict.fromkeys(part[k] for part in parts)) for k in (0, 2))
+    width = max(map(len, [*whole, *classes]))
+    lines = ["results", *(f"  {name:<{width}}  {numbers[name]:.4f}" for name in whole)]
+    if columns:
+        lines.append(f"  {'':<{width}}" + "".join(f"  {column:>9}" for column in columns))
+    for name in classes:
+        values = (numbers.get(f"{column}/{name}") for column in columns)
+        cells = ("-" if value is None else f"{value:.4f}" for value in values)
+        lines.append(f"  {name:<{width}}" + "".join(f"  {cell:>9}" for cell in cells))
+    return "\n".join(lines)
 
 
 def _rows(targets: dict[str, Any], count: int) -> list[Arrays]:

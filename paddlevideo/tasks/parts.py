@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from paddle.io import BatchSampler, DataLoader, Dataset, Sampler, SequenceSampler
@@ -48,6 +48,23 @@ def build_dataset(config: Config, phase: Phase, input: InputTransform) -> VideoD
     parts = build_pipeline(config.PIPELINE[phase], input)
     dataset: VideoDataset = DATASETS.build(config.DATASET[phase], classes=config.classes, seed=seed, **parts)
     return dataset
+
+
+def build_annotations(config: Config, phase: Phase) -> VideoDataset:
+    """The dataset of a phase for its annotations alone: no network is needed, and its samples cannot be read.
+
+    Raises:
+        KeyError: the config has no such dataset.
+    """
+    if phase not in config.DATASET:
+        raise KeyError(f"DATASET.{phase} is missing in the config")
+    nothing: dict[str, Any] = {"sampler": _no_frames, "transforms": (), "input": _no_frames}
+    dataset: VideoDataset = DATASETS.build(config.DATASET[phase], classes=config.classes, seed=None, **nothing)
+    return dataset
+
+
+def _no_frames(*_: Any) -> NoReturn:
+    raise RuntimeError("this dataset was built for its annotations alone; build_dataset makes one with frames")
 
 
 def build_loader(config: Config, dataset: VideoDataset, order: EpochShuffle | None = None) -> Batches:

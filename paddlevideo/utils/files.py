@@ -1,11 +1,12 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, and reading lines of JSON."""
 
 from __future__ import annotations
 
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +28,40 @@ def output_folder(path: str | Path) -> Path:
         ) from error
 
 
-def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a file beside `path`, then put it in its place."""
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """The name of a file beside `path`, which takes its place when the context ends without an error."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        write(temporary)
+        yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let `write` fill a file beside `path`, then put it in its place."""
+    with replacing(path) as temporary:
+        write(temporary)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write plain containers as indented JSON."""
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def read_json_lines(path: Path, remedy: str) -> Iterator[tuple[int, Any]]:
+    """The values of a file of JSON lines, each with the number of its line, from 1.
+
+    Raises:
+        ValueError: a line that is no JSON, or that ends before its end; names the line and says the `remedy`.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                value = json.loads(line.decode("utf-8"))
+            except (ValueError, RecursionError) as error:
+                kind = "not a line of JSON" if line.endswith(b"\n") else "the last line is no JSON, or was cut off"
+                raise ValueError(f"{path}:{number}: {kind} ({error}); {remedy}") from error
+            yield number, value

@@ -44,6 +44,12 @@ def test_train_test_export_and_predict(
     named = {"frame_map@0.5", "localization_recall", "classification_accuracy", *(f"AP/{n}" for n in ("Hop", "Sway"))}
     assert named <= set(numbers)
 
+    evaluate = load_script("tools/evaluate.py")
+    detections = ["-c", str(output / "config.yaml"), str(output / "test" / "detections.jsonl")]
+    assert evaluate.main([*detections, "--output", str(tmp_path / "again")]) == 0
+    assert json.loads((tmp_path / "again" / "metrics.json").read_text()) == numbers
+    assert evaluate.main([*detections, "-o", "DATASET.test.step=1"]) == 1
+
     assert main.main(["--export", "-w", str(output / "best.pdparams")]) == 0
     by_tool = load_script("tools/export_model.py")
     assert by_tool.main(["-p", str(output / "best.pdparams"), "-o", str(tmp_path / "inference")]) == 0

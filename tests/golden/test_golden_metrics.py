@@ -11,33 +11,17 @@ import json
 import numpy as np
 import pytest
 
-from paddlevideo.metrics import DetectionScore, FrameMAP
+from paddlevideo.metrics import DetectionScore
 from paddlevideo.metrics.frame_map import BoxTable, DetectionTable, evaluate
+from paddlevideo.metrics.protocols import protocol_metrics
+from paddlevideo.registry import METRICS
 from tests.conftest import golden_path
-
-HEIGHT, WIDTH = 240, 320  # of the annotated frames
-FRAMES = 1 << 16  # frame numbers are 16 bits wide
+from tests.golden.samples import class_names, frame_samples, frame_tables, read_arrays
 
 
 def load(name):
     path = golden_path(f"metrics/{name}")
-    return json.loads(path.read_text()) if path.suffix == ".json" else dict(np.load(path))
-
-
-def frame_tables(found, truth):
-    """Detections and the truths of their videos; the image number is video times FRAMES plus frame."""
-    tube = np.repeat(np.arange(len(truth["tube_video"])), np.diff(truth["tube_offset"].astype(np.int64)))
-    video = truth["tube_video"][tube].astype(np.int64)
-    used = truth["box_in_frame_gt"] & np.isin(video, found["video_index"])
-    image = video * FRAMES + truth["box_frame"]
-    truths = BoxTable(image[used], truth["video_label"][video[used]].astype(np.int64), truth["box_xyxy"][used] * 1.0)
-    detections = DetectionTable(
-        found["det_video"].astype(np.int64) * FRAMES + found["det_frame"],
-        found["det_class"].astype(np.int64) - 1,
-        found["det_box"] * 1.0,
-        found["det_score"] / 65536,
-    )
-    return detections, truths
+    return json.loads(path.read_text()) if path.suffix == ".json" else read_arrays(path)
 
 
 def assert_same(results, expected, tolerance):
@@ -60,9 +44,9 @@ def assert_same(results, expected, tolerance):
 def test_frame_map_of_ucf24(size):
     detections, truths = frame_tables(load(f"frame_det_{size}.npz"), load("ucf24_split1_gt.npz"))
     thresholds = load(f"frame_expected_{size}.json")["thresholds"]
-    assert thresholds
-    for threshold, expected in thresholds.items():
-        assert_same(evaluate(detections, truths, float(threshold)), expected, 1e-6)
+    results = evaluate(detections, truths, [float(threshold) for threshold in thresholds])
+    for result, expected in zip(results, thresholds.values(), strict=True):
+        assert_same(result, expected, 1e-6)
 
 
 def test_frame_map_of_hand_made_cases():
@@ -76,35 +60,23 @@ def test_frame_map_of_hand_made_cases():
         truths = BoxTable(truth[:, 0].astype(np.int64), truth[:, 1].astype(np.int64) - 1, truth[:, 2:])
         image, label = found[:, 0].astype(np.int64), found[:, 1].astype(np.int64) - 1
         detections = DetectionTable(image, label, found[:, 3:], found[:, 2])
-        for threshold, expected in case["expected"].items():
-            assert_same(evaluate(detections, truths, float(threshold)), expected, 1e-9)
+        results = evaluate(detections, truths, [float(threshold) for threshold in case["expected"]])
+        for result, expected in zip(results, case["expected"].values(), strict=True):
+            assert_same(result, expected, 1e-9)
 
 
-def test_frame_map_metric_from_fractions():
+@pytest.mark.parametrize("protocol", ["yowo", "yowo_plus"])
+def test_frame_map_metric_from_fractions(protocol):
     """Through the class itself: float32 fractions of the frame, and ids that sort otherwise than the files did."""
-    truth = load("ucf24_split1_gt.npz")
-    detections, truths = frame_tables(load("frame_det_fast.npz"), truth)
-    names = dict(zip(truth["video_label"].tolist(), (str(v).split("/")[0] for v in truth["video_name"]), strict=True))
-    classes = [names[label] for label in sorted(names)]
-    recorder = FrameMAP(classes)
-    records = {}
-    for image in np.union1d(detections.image, truths.image):
-        name = f"{truth['video_name'][image // FRAMES]}/{image % FRAMES:05d}"
-        found, real = detections.image == image, truths.image == image
-        prediction = {**as_fractions(detections, found), "scores": detections.score[found].astype(np.float32)}
-        info = {"id": name, "size": [HEIGHT, WIDTH]}
-        records[name] = recorder.record(prediction, as_fractions(truths, real), info)
-    for threshold, expected in load("frame_expected_fast.json")["thresholds"].items():
-        metric = FrameMAP(classes, iou_threshold=float(threshold))
-        numbers = metric.compute(records)
+    truth, thresholds = load("ucf24_split1_gt.npz"), load("frame_expected_fast.json")["thresholds"]
+    classes, samples = class_names(truth), frame_samples(load("frame_det_fast.npz"), truth)
+    node = next(node for node in protocol_metrics(protocol) if node["name"] == "FrameMAP")
+    for threshold, expected in thresholds.items():
+        metric = METRICS.build({**node, "iou_thresholds": [float(threshold)]}, classes=classes)
+        metric.update(*samples)
         aps = {k: v["ap"] for k, v in expected["per_class"].items() if v["ap"] is not None}
         wanted = {f"AP/{classes[int(number) - 1]}": ap for number, ap in aps.items()}
-        assert numbers == pytest.approx({metric.primary: expected["mAP"], **wanted}, abs=1e-6, rel=0)
-
-
-def as_fractions(table, rows):
-    boxes = (table.boxes[rows] / [WIDTH, HEIGHT, WIDTH, HEIGHT]).astype(np.float32)
-    return {"boxes": boxes, "labels": table.label[rows]}
+        assert metric.accumulate() == pytest.approx({metric.primary: expected["mAP"], **wanted}, abs=1e-6, rel=0)
 
 
 def test_detection_score_of_raw_boxes():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from paddlevideo.metrics import DetectionScore
+from paddlevideo.metrics.base import UnmeasurableError
 from paddlevideo.registry import METRICS
 
 CLASSES = ("Biking", "Diving")
@@ -101,6 +102,14 @@ def test_totals_run_over_the_whole_set_and_not_over_batches():
     assert metric.primary == "fscore"
 
 
+def test_frames_without_truths_count_unless_they_are_left_out():
+    for background, precision in ((True, 1 / 2), (False, 1)):
+        metric = DetectionScore(CLASSES, background=background)
+        found = [prediction((0, 0.9, LEFT))] * 2
+        metric.update(found, [target((0, LEFT)), target((-1, LEFT))], [{"id": "a"}, {"id": "b"}])
+        assert metric.accumulate()["precision"] == pytest.approx(precision, abs=1e-4)
+
+
 def test_nothing_found_scores_zero():
     metric = DetectionScore(CLASSES)
     metric.update([prediction()], [target((0, LEFT))], [META])
@@ -113,6 +122,12 @@ def test_errors_say_what_to_do():
         counts(prediction((2, 0.9, LEFT)), target())
     with pytest.raises(ValueError, match=r"v/7: annotation has label 5, expected 0\.\.1 .* 2 classes"):
         counts(found, target((5, LEFT)))
+    with pytest.raises(
+        UnmeasurableError, match=r"v/7: expected one label a box, \[N\], got \[1, 2\]; leave multi_label"
+    ):
+        counts(found, {**target((0, LEFT)), "labels": np.array([[1, 0]])})
     del found["objectness"]
-    with pytest.raises(KeyError, match=r"v/7: METRIC DetectionScore needs objectness .* boxes, labels, scores; use"):
+    with pytest.raises(
+        UnmeasurableError, match=r"v/7: METRIC DetectionScore needs objectness .* boxes, labels, scores; use"
+    ):
         counts(found, target())

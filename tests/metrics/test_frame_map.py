@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from paddlevideo.metrics import FrameMAP
-from paddlevideo.metrics.frame_map import BoxTable, DetectionTable, average_precision, evaluate, match, pixel_iou
+from paddlevideo.metrics.base import STRICT, UnmeasurableError
+from paddlevideo.metrics.frame_map import (
+    BoxTable,
+    DetectionTable,
+    average_precision,
+    evaluate,
+    nearest_truths,
+    true_positives,
+)
+from paddlevideo.metrics.overlap import box_iou
 from paddlevideo.registry import METRICS
 
 HEIGHT, WIDTH = 240, 320
@@ -54,6 +63,12 @@ def tables(truths, detections):
     return DetectionTable(many, many, boxes, scores), BoxTable(one, one, np.array(truths, dtype=np.float64))
 
 
+def match(detections, truths, threshold):
+    """Which detections are true positives, taking their truths by falling score."""
+    turns = np.argsort(-detections.score, kind="stable")
+    return true_positives(*nearest_truths(detections, truths), turns, threshold)
+
+
 @pytest.mark.parametrize(
     ("other", "expected"),
     [
@@ -66,8 +81,13 @@ def tables(truths, detections):
     ],
 )
 def test_iou_counts_the_last_pixel(other, expected):
-    iou = pixel_iou(np.array([[0.0, 0, 9, 9]]), np.array([other], dtype=np.float64))
+    iou = box_iou(np.array([[0.0, 0, 9, 9]]), np.array([other], dtype=np.float64), border=1)
     assert iou == pytest.approx([expected], abs=1e-12)
+
+
+def test_iou_of_every_box_with_every_other():
+    a, b = np.array([[0, 0, 10, 10], [0, 0, 0, 0]]), np.array([[0, 0, 10, 4], [5, 0, 15, 10], [0, 0, 0, 0]])
+    assert box_iou(a[:, None], b) == pytest.approx(np.array([[0.4, 1 / 3, 0], [0, 0, 0]]))
 
 
 def test_average_precision_by_hand():
@@ -123,7 +143,7 @@ def loop_match(detections, truths, threshold):
         rows = np.flatnonzero(same)
         if len(rows) == 0:
             continue
-        overlap = pixel_iou(detections.boxes[[d] * len(rows)], truths.boxes[rows])
+        overlap = box_iou(detections.boxes[d], truths.boxes[rows], border=1)
         best = int(rows[overlap.argmax()])
         if overlap.max() >= threshold and best not in taken:
             taken.add(best)
@@ -135,7 +155,7 @@ def test_counts_of_classes_without_truths_or_detections():
     zeros = np.zeros(1, dtype=np.int64)
     detections = DetectionTable(zeros, zeros, np.array([LEFT], dtype=np.float64), np.array([0.5]))
     truths = BoxTable(zeros, zeros + 2, np.array([LEFT], dtype=np.float64))
-    results = evaluate(detections, truths, 0.5)
+    (results,) = evaluate(detections, truths, [0.5])
     assert sorted(results) == [0, 2]
     assert (results[0].num_truths, results[0].true_positives, results[0].false_positives) == (0, 0, 1)
     assert (results[2].num_truths, results[2].true_positives, results[2].false_positives) == (1, 0, 0)
@@ -188,27 +208,29 @@ def test_no_prediction_at_all_scores_zero():
 def test_detections_are_rounded_to_whole_pixels_and_truths_are_not():
     rounded_to_half = [0, 0, 9, 4.4]  # IoU 0.54 as it is, exactly 0.5 when rounded
     frames = {"a": (prediction((0, 0.5, rounded_to_half)), target((0, [0, 0, 9, 9])))}
-    assert score(frames, iou_threshold=0.52)["AP/Biking"] == 0
-    assert score(frames, iou_threshold=0.52, round_boxes=False)["AP/Biking"] == 1
+    assert score(frames, iou_thresholds=[0.52])["AP/Biking"] == 0
+    assert score(frames, iou_thresholds=[0.52], round_boxes=False)["AP/Biking"] == 1
     frames = {"a": (prediction((0, 0.5, [0, 0, 9, 9])), target((0, rounded_to_half)))}
-    assert score(frames, iou_threshold=0.52)["AP/Biking"] == 1
+    assert score(frames, iou_thresholds=[0.52])["AP/Biking"] == 1
 
 
 def test_rounding_is_half_to_even():
     boxes = np.array([[0.5, 1.5, 2.5, 3.5]], dtype=np.float32) / 8
     found = {"boxes": boxes, "labels": np.zeros(1, np.int64), "scores": np.ones(1, np.float32)}
-    detections, _ = FrameMAP(CLASSES).record(found, target(), {"id": "a", "size": [8, 8]})
-    assert detections.tolist() == [[0, 0, 2, 2, 4, 1]]
+    metric = FrameMAP(CLASSES)
+    detections, _ = metric.tables({"a": metric.record(found, target(), {"id": "a", "size": [8, 8]})})
+    assert detections.boxes.tolist() == [[0, 2, 2, 4]]
 
 
 def test_float32_fractions_of_whole_pixels_become_those_pixels_again():
     boxes = [[x, y, x + 61, y + 53] for x in range(-3, WIDTH) for y in range(0, HEIGHT, 7)]
     truths = target(*((0, box) for box in boxes))
     found = prediction(*((0, 0.5, box) for box in boxes))
-    detections, rows = FrameMAP(CLASSES).record(found, truths, meta("a"))
+    metric = FrameMAP(CLASSES)
+    detections, rows = metric.tables({"a": metric.record(found, truths, meta("a"))})
     assert (truths["boxes"].astype(np.float64) * [WIDTH, HEIGHT, WIDTH, HEIGHT] != boxes).any()
-    np.testing.assert_array_equal(rows[:, 1:], boxes)
-    np.testing.assert_array_equal(detections[:, 1:5], boxes)
+    np.testing.assert_array_equal(rows.boxes, boxes)
+    np.testing.assert_array_equal(detections.boxes, boxes)
 
 
 def test_overlap_of_exactly_the_threshold_is_a_match():
@@ -217,13 +239,41 @@ def test_overlap_of_exactly_the_threshold_is_a_match():
         assert score(frames)["AP/Biking"] == 1
 
 
-def test_primary_follows_the_threshold():
-    assert METRICS.build({"name": "FrameMAP", "iou_threshold": 0.75}, classes=CLASSES).primary == "frame_map@0.75"
-    assert FrameMAP(CLASSES).primary == "frame_map@0.5"
+def test_thresholds_and_their_mean():
+    metric = METRICS.build({"name": "FrameMAP", "iou_thresholds": [0.75]}, classes=CLASSES)
+    assert metric.primary == "frame_map@0.75"
+    assert FrameMAP(CLASSES, STRICT[::-1]).primary == "frame_map@0.5"
+    frames = {"a": (prediction((0, 0.5, [0, 0, 9, 6])), target((0, [0, 0, 9, 9]), (1, LEFT)))}  # IoU 0.7
+    numbers = score(frames, iou_thresholds=STRICT)
+    passed = {f"frame_map@{threshold:g}": 0.5 for threshold in (0.5, 0.55, 0.6, 0.65, 0.7)}
+    assert {name: value for name, value in numbers.items() if value} == {
+        **passed,
+        "frame_map@0.5:0.95": pytest.approx(0.25),
+        "AP/Biking": 1,
+    }
+    assert "frame_map@0.5:0.95" not in score(frames, iou_thresholds=STRICT[:-1])
+
+
+def test_frames_without_truths_count_unless_they_are_left_out():
+    frames = {
+        "a/1": (prediction((0, 0.5, LEFT)), target((0, LEFT))),
+        "a/2": (prediction((0, 0.9, RIGHT)), target()),
+    }
+    assert score(frames)["AP/Biking"] == 0.5
+    assert score(frames, background=False)["AP/Biking"] == 1
+
+
+def test_chunks_change_nothing(monkeypatch):
+    rng = np.random.default_rng(1)
+    found, truths = (random_boxes(rng, count) for count in (300, 100))
+    whole = nearest_truths(found, truths)
+    monkeypatch.setattr("paddlevideo.metrics.frame_map.CHUNK", 7)
+    np.testing.assert_array_equal(nearest_truths(found, truths), whole)
+    assert (whole[0] < 0).any()
 
 
 def test_errors_say_what_to_do():
-    with pytest.raises(ValueError, match="test set has no boxes"):
+    with pytest.raises(UnmeasurableError, match="test set has no boxes"):
         score({"a": (prediction((0, 0.5, LEFT)), target((-1, LEFT)))})
     with pytest.raises(ValueError, match=r"v/7: prediction has label 3, expected 0\.\.2 .* 3 classes"):
         score({"v/7": (prediction((3, 0.5, LEFT)), target((0, LEFT)))})
@@ -233,5 +283,5 @@ def test_errors_say_what_to_do():
         score({"v/7": (prediction((0, 0.5, LEFT)), target((24, LEFT)))})
     with pytest.raises(ValueError, match="v/7: prediction should be finite"):
         score({"v/7": (prediction((0, np.nan, LEFT)), target((0, LEFT)))})
-    with pytest.raises(ValueError, match="iou_threshold should be above 0"):
-        FrameMAP(CLASSES, iou_threshold=0)
+    with pytest.raises(ValueError, match=r"METRIC FrameMAP: iou_thresholds should be numbers above 0 .* got \[0\]"):
+        FrameMAP(CLASSES, iou_thresholds=[0])

@@ -12,12 +12,12 @@ from paddlevideo.metrics.tubes import LinkedTube, Tube, link_tubes, match_tubes,
 LEFT, RIGHT = [0, 0, 10, 10], [100, 0, 110, 10]
 
 
-def link(rows, num_frames, max_tubes=3):
+def link(rows, num_frames, max_tubes=3, trim=False):
     """Tubes of rows (frame, label, score, box)."""
     frame, label = (np.array([row[k] for row in rows], dtype=np.int64) for k in (0, 1))
     scores = np.array([row[2] for row in rows], dtype=np.float64)
     boxes = np.array([row[3] for row in rows], dtype=np.float64).reshape(-1, 4)
-    return link_tubes(frame, label, boxes, scores, num_frames, max_tubes)
+    return link_tubes(frame, label, boxes, scores, num_frames, max_tubes, trim)
 
 
 def tube(first, boxes, scores=None):
@@ -71,6 +71,17 @@ def test_an_empty_frame_borrows_from_the_nearest():
     (only,) = link([(6, 3, 0.6, RIGHT), (2, 3, 0.2, LEFT)], 7)[3]
     assert only.scores.tolist() == [0.2, 0.2, 0.2, 0.2, 0.6, 0.6, 0.6]
     assert only.boxes[[0, 3, 4, 6]].tolist() == [LEFT, LEFT, RIGHT, RIGHT]
+
+
+def test_a_trimmed_tube_ends_with_its_detections():
+    """Class 3 is seen on frames 2 and 6 of 7, class 5 everywhere; holes between detections are still filled."""
+    rows = [(6, 3, 0.6, RIGHT), (2, 3, 0.2, LEFT), *((frame, 5, 0.5, LEFT) for frame in range(1, 8))]
+    tubes = link(rows, 7, trim=True)
+    (only,) = tubes[3]
+    assert only.frames.tolist() == [2, 3, 4, 5, 6]
+    assert only.scores.tolist() == [0.2, 0.2, 0.2, 0.6, 0.6]
+    assert only.boxes[[0, 2, 3]].tolist() == [LEFT, LEFT, RIGHT]
+    assert tubes[5][0].frames.tolist() == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_a_borrowed_box_is_used_up_on_its_frame_only():
@@ -146,6 +157,10 @@ def test_overlap_of_tubes(other, expected):
     assert tube_iou(other, tube(1, [LEFT] * 4)) == pytest.approx(expected)
 
 
+def test_overlap_without_border():
+    assert tube_iou(tube(1, [LEFT] * 4), tube(1, [[0, 0, 10, 4]] * 4), border=0) == pytest.approx(0.4)
+
+
 def test_tubes_with_holes_share_what_both_have():
     """Frames 1, 3 and 5 against 1..5: three common frames of five."""
     holes = Tube(np.array([1, 3, 5]), np.array([LEFT] * 3, dtype=np.float64))
@@ -156,6 +171,9 @@ def test_suppression_keeps_the_better_and_orders_by_score():
     poor, good, far = (tube(1, [box] * 2, [s] * 2) for box, s in ((LEFT, 0.2), (LEFT, 0.9), (RIGHT, 0.5)))
     assert suppress_tubes([poor, good, far], 0.3) == [good, far]
     assert suppress_tubes([poor, good, far], 1.0) == [good, far, poor]  # an IoU of just the threshold passes
+    flat = tube(1, [[0, 0, 10, 4]] * 2, [0.5] * 2)  # IoU with LEFT 5/11 with the last pixel and 2/5 without
+    assert suppress_tubes([good, flat], 0.42) == [good]
+    assert suppress_tubes([good, flat], 0.42, border=0) == [good, flat]
     equal = [tube(1, [box] * 2, [0.5] * 2) for box in (RIGHT, LEFT)]
     assert suppress_tubes(equal, 0.3) == equal
 
@@ -180,6 +198,11 @@ def test_matching(overlap, expected):
     given = np.array(overlap)
     assert match_tubes(given, 0.5).tolist() == expected
     np.testing.assert_array_equal(given, overlap)
+
+
+def test_strict_matching_asks_for_more_than_the_threshold():
+    assert match_tubes(np.array([[0.5]]), 0.5, strict=True).tolist() == [False]
+    assert match_tubes(np.array([[0.50001]]), 0.5, strict=True).tolist() == [True]
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (2, 0)])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from paddlevideo.metrics import VideoMAP
+from paddlevideo.metrics.base import STRICT, UnmeasurableError
 from paddlevideo.registry import METRICS
 
 HEIGHT, WIDTH = 240, 320
@@ -36,9 +37,9 @@ def frame(found=(), true=()):
     return prediction, target
 
 
-def score(videos, **choices):
+def score(videos, candidates="own_class", **choices):
     """Numbers of `videos`, a mapping from a name to the (prediction, target) of all frames."""
-    metric = VideoMAP(CLASSES, **choices)
+    metric = VideoMAP(CLASSES, candidates=candidates, **choices)
     for name, frames in videos.items():
         for number, (prediction, target) in enumerate(frames, start=1):
             meta = {"id": f"{name}/{number:05d}", "size": [HEIGHT, WIDTH], "num_frames": len(frames)}
@@ -111,35 +112,115 @@ def test_nms_and_number_of_tubes():
     assert score({"a": video}, nms=0.9, max_tubes=1, **strict)["video_AP/Biking"] == 0
 
 
+def test_the_mean_over_strict_thresholds():
+    """The upper 61 of 81 rows: an IoU of 0.753, which passes six of the ten thresholds."""
+    video = [frame([(0, 0.9, [10, 10, 50, 70])], [(0, 0, LEFT)])] * 2
+    numbers = score({"a": video}, iou_thresholds=STRICT)
+    assert numbers["video_map@0.75"] == pytest.approx(SHARE / 2, abs=1e-9)
+    assert numbers["video_map@0.8"] == 0
+    assert numbers["video_map@0.5:0.95"] == pytest.approx(0.6 * SHARE / 2, abs=1e-9)
+
+
+def test_every_box_may_stand_for_every_class():
+    """The best class is wrong on both frames, and the score is the probability alone, whatever the objectness."""
+    prediction, target = frame([(1, 0.9, LEFT)], [(0, 0, LEFT)])
+    prediction["probabilities"] = np.array([[0.3, 0.7]], np.float32)
+    video = [(prediction, target)] * 2
+    assert score({"a": video})["video_AP/Biking"] == 0
+    assert score({"a": video}, "every_class")["video_AP/Biking"] == pytest.approx(SHARE, abs=1e-9)
+    kept = VideoMAP(CLASSES).record(prediction, target, {"id": "a/1", "size": [HEIGHT, WIDTH], "num_frames": 1})
+    np.testing.assert_array_equal(kept.scores, prediction["probabilities"])
+
+
+def test_a_box_with_a_row_for_each_class_is_one_candidate():
+    prediction, target = frame([(0, 0.6, LEFT), (1, 0.2, LEFT), (0, 0.1, RIGHT)], [(0, 0, LEFT)])
+    prediction["probabilities"] = np.array([[0.7, 0.3], [0.7, 0.3], [0.6, 0.4]], np.float32)
+    kept = VideoMAP(CLASSES).record(prediction, target, {"id": "a/1", "size": [HEIGHT, WIDTH], "num_frames": 1})
+    np.testing.assert_array_equal(kept.boxes, np.array([LEFT, RIGHT], np.float32))
+    np.testing.assert_array_equal(kept.scores, prediction["probabilities"][[0, 2]])
+
+
+def test_every_class_is_a_row_for_each_box_and_class():
+    rng = np.random.default_rng(0)
+    by_box, by_row = {}, {}
+    for name in "ab":
+        for videos in (by_box, by_row):
+            videos[name] = []
+        for _ in range(6):
+            corners = rng.integers(0, 100, (4, 2))
+            boxes = [[*corner, *(corner + rng.integers(30, 90, 2))] for corner in corners]
+            worth = rng.random((4, 2), np.float32)
+            prediction, target = frame([(0, 0.5, box) for box in boxes], [(0, 0, [30, 30, 110, 110]), (1, 1, boxes[0])])
+            by_box[name].append(({**prediction, "probabilities": worth}, target))
+            rows = [(k, worth[i, k], box) for i, box in enumerate(boxes) for k in (0, 1)]
+            by_row[name].append((frame(rows)[0], target))
+    numbers = score(by_box, "every_class")
+    assert 0.1 < numbers["video_map@0.2"] < 0.9
+    assert numbers == score(by_row)
+
+
+def test_border_shift_and_threshold():
+    """An IoU of exactly 1/2 without the border, and more with it; detections may count their pixels from 0."""
+    half = [frame([(0, 0.9, [10, 10, 50, 50])], [(0, 0, LEFT)])] * 2
+    found = {"a": half}
+    assert score(found, border=False)["video_AP/Biking"] == pytest.approx(SHARE, abs=1e-9)
+    assert score(found, border=False, strict=True)["video_AP/Biking"] == 0
+    assert score(found, strict=True)["video_AP/Biking"] == pytest.approx(SHARE, abs=1e-9)
+    moved = {"a": [frame([(0, 0.9, [9, 9, 49, 89])], [(0, 0, LEFT)])] * 2}
+    assert score(moved, iou_thresholds=[1.0])["video_AP/Biking"] == 0
+    assert score(moved, iou_thresholds=[1.0], shift=1.0)["video_AP/Biking"] == pytest.approx(SHARE, abs=1e-9)
+
+
+def test_trimmed_tubes_of_a_short_action():
+    video = [frame([(0, 0.9, LEFT)], [(0, 0, LEFT)])] * 2 + [frame()] * 3
+    assert score({"a": video}, iou_thresholds=[0.5])["video_AP/Biking"] == 0  # 2 of 5 frames
+    assert score({"a": video}, iou_thresholds=[0.5], trim=True)["video_AP/Biking"] == pytest.approx(SHARE, abs=1e-9)
+
+
+def test_rounding_comes_before_the_mean():
+    """One of three tubes is found: AP is 0.333333 of a share, 33.33 percent, and 0 for the other class."""
+    video = [frame([(0, 0.9, LEFT)], [(0, k, box) for k, box in enumerate((LEFT, RIGHT, [100, 100, 140, 190]))])] * 2
+    assert score({"a": video}, decimals=2)["video_map@0.5"] == pytest.approx(0.3333 / 2, abs=1e-12)
+
+
+def test_tubes_of_equal_scores_count_by_video():
+    wrong, right = frame([(0, 0.9, RIGHT)]), frame([(0, 0.9, LEFT)], [(0, 0, LEFT)])
+    assert score({"a": [wrong] * 2, "b": [right] * 2})["video_AP/Biking"] == pytest.approx(SHARE / 2, abs=1e-9)
+    assert score({"a": [right] * 2, "b": [wrong] * 2})["video_AP/Biking"] == pytest.approx(SHARE, abs=1e-9)
+
+
 def test_detections_are_clipped_and_truths_are_not():
-    metric = VideoMAP(CLASSES)
+    metric = VideoMAP(CLASSES, candidates="own_class")
     prediction, target = frame([(1, 0.25, [-8, -4, 330, 250])], [(1, 2, [-0.5, 63, 321, 125])])  # 63 / 240 is inexact
     target = {key: value[::-1] for key, value in target.items()}  # padding may stand anywhere
     kept = metric.record(prediction, target, {"id": "a/1", "size": [HEIGHT, WIDTH], "num_frames": 1})
-    np.testing.assert_array_equal(kept.detections, np.array([[1, 0, 0, 320, 240, 0.25]], np.float32))
+    np.testing.assert_array_equal(kept.boxes, np.array([[0, 0, 320, 240]], np.float32))
+    np.testing.assert_array_equal(kept.scores, np.array([[np.nan, 0.25]], np.float32))
     np.testing.assert_array_equal(kept.truths, np.array([[1, -0.5, 63, 321, 125, 2]], np.float32))
-    assert kept.detections.dtype == kept.truths.dtype == np.float32
+    assert kept.boxes.dtype == kept.scores.dtype == kept.truths.dtype == np.float32
     assert pickle.loads(pickle.dumps(kept)).num_frames == 1
 
 
 @pytest.mark.parametrize("missing", [0, 1, 2])  # the last one too
 def test_a_missing_frame(missing):
-    metric = VideoMAP(CLASSES)
+    metric = VideoMAP(CLASSES, candidates="own_class")
     for number in {1, 2, 3} - {missing + 1}:
         meta = {"id": f"Biking/a/{number:05d}", "size": [HEIGHT, WIDTH], "num_frames": 3}
         metric.update(*([part] for part in frame([], [(0, 0, LEFT)])), [meta])
     message = rf"Biking/a, frame {missing + 1}: .*all 3 frames .*1 were not .*DATASET\.test\.every_frame=true"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UnmeasurableError, match=message):
         metric.accumulate()
 
 
 def test_what_cannot_be_counted():
     meta = {"id": "a/00001", "size": [HEIGHT, WIDTH], "num_frames": 1}
     prediction, target = frame([(0, 0.9, LEFT)], [(0, 0, LEFT)])
-    metric = VideoMAP(CLASSES)
+    metric = VideoMAP(CLASSES, candidates="own_class")
     without = {key: value for key, value in target.items() if key != "actors"}
-    with pytest.raises(ValueError, match=r"a/00001: .*expects targets with actors, got boxes, labels; build the index"):
+    with pytest.raises(UnmeasurableError, match=r"a/00001: .*targets with actors, got boxes, labels; build the index"):
         metric.record(prediction, without, meta)
+    with pytest.raises(UnmeasurableError, match=r"a/00001: .*expects probabilities .*has boxes, labels, scores; use a"):
+        VideoMAP(CLASSES).record(prediction, target, meta)
     with pytest.raises(ValueError, match="a/00001: prediction should be finite"):
         metric.record({**prediction, "scores": np.array([np.nan])}, target, meta)
     with pytest.raises(ValueError, match=r"a/00001: prediction has label 2, expected 0\.\.1"):
@@ -148,7 +229,7 @@ def test_what_cannot_be_counted():
         metric.record(prediction, {**target, "labels": np.array([5, -1])}, meta)
     with pytest.raises(ValueError, match=r"ids like Biking/v_1/00012, .*got 'clip'"):
         metric.compute({"clip": metric.record(prediction, target, meta)})
-    with pytest.raises(ValueError, match="there is none in the 2 frames"):
+    with pytest.raises(UnmeasurableError, match="there is none in the 2 frames"):
         score({"a": [frame([(0, 0.9, LEFT)])] * 2})
 
 

@@ -12,6 +12,7 @@ from paddle import nn
 
 from paddlevideo.config import Config, load_config
 from paddlevideo.tasks.checkpoint import load_weights
+from paddlevideo.tasks.detection_file import read_detections
 from paddlevideo.tasks.evaluation import test as measure
 from paddlevideo.tasks.parts import build_dataset, build_model
 from paddlevideo.tasks.trainer import Trainer
@@ -43,9 +44,9 @@ def test_output_folder_holds_all_that_testing_needs(trained: Path) -> None:
     numbers = measure(load_config(trained / "config.yaml"), trained / "best.pdparams")
     assert numbers["frame_map@0.5"] == max(line["test"]["frame_map@0.5"] for line in lines)
     assert json.loads((trained / "test" / "metrics.json").read_text()) == numbers
-    dataset_length = len((trained / "test" / "predictions.jsonl").read_text().splitlines())
+    samples = read_detections(trained / "test" / "detections.jsonl").samples
     config = load_config(trained / "config.yaml")
-    assert dataset_length == len(build_dataset(config, "test", build_model(config).input))
+    assert len(samples) == len(build_dataset(config, "test", build_model(config).input))
 
 
 def test_runs_with_one_seed_are_equal_whatever_the_workers(tiny_config: Config, tmp_path: Path) -> None:

@@ -86,11 +86,11 @@ class ActionDataset(VideoDataset):
         """Frames taken."""
         return len(self.samples)
 
-    def entry(self, index: int) -> Sample:
+    def annotation(self, index: int) -> Sample:
         """Boxes of the key frame as fractions, `boxes [N, 4]`, and `labels [N]`; N is 0 for background.
 
         With `multi_label` every box stands once, and `labels [N, C]` has 0 and 1. Otherwise, if the index tells the
-        tube of each box, there is `actors [N]` too. With a feature bank there is the video's `bank`.
+        tube of each box, there is `actors [N]` too.
         """
         number, frame = self.samples[index].tolist()
         video = self.videos[number]
@@ -103,12 +103,15 @@ class ActionDataset(VideoDataset):
         targets = {"boxes": (boxes / [width, height, width, height]).astype(np.float32), "labels": labels}
         if video.actors is not None and not self.multi_label:
             targets["actors"] = video.actors[here]
-        sample = {
-            "source": open_source(video.source, video.num_frames),
-            "key": frame - 1,
-            "targets": targets,
-            "meta": {"id": f"{video.id}/{frame:05d}", "size": [height, width], "num_frames": video.num_frames},
-        }
+        meta = {"id": f"{video.id}/{frame:05d}", "size": [height, width], "num_frames": video.num_frames}
+        return {"targets": targets, "meta": meta}
+
+    def entry(self, index: int) -> Sample:
+        """The annotation with `source` and `key`, and with a feature bank the video's `bank`."""
+        number, frame = self.samples[index].tolist()
+        video = self.videos[number]
+        place = {"source": open_source(video.source, video.num_frames), "key": frame - 1}
+        sample = {**self.annotation(index), **place}
         return sample if self.bank is None else {**sample, "bank": read_bank(self.bank, video.id, frame)}
 
 

@@ -41,8 +41,12 @@ class VideoDataset(paddle.io.Dataset):
         """How many samples there are."""
 
     @abstractmethod
+    def annotation(self, index: int) -> Sample:
+        """`targets` and `meta` of one sample; no file is touched."""
+
+    @abstractmethod
     def entry(self, index: int) -> Sample:
-        """Annotation (`targets`, `meta`) with `source` and `key` (frame number from 0); nothing is read yet."""
+        """The annotation with `source` and `key` (frame number from 0); no frame is read yet."""
 
     def __getitem__(self, index: int) -> Sample:
         """`inputs`, `targets` and `meta` of one sample, as numpy arrays."""

@@ -45,7 +45,8 @@ class DetectionNMS:
             meta: of each sample; not needed here.
 
         Returns:
-            For each sample `boxes [K, 4]` as fractions of the frame, `labels [K]`, `scores [K]`, `objectness [K]`.
+            For each sample `boxes [K, 4]` as fractions of the frame, `labels [K]`, `scores [K]`, `objectness [K]` and,
+            unless there is a row for every class, `probabilities [K, C]`.
 
         Raises:
             ValueError: a score is not finite.
@@ -70,12 +71,15 @@ class DetectionNMS:
         row, column = np.nonzero(mask)
         first = np.lexsort((column, ~best[row, column], row))  # a box's own class before its further classes
         row, column = row[first], column[first]
-        return {
+        detections = {
             "boxes": decoded["boxes"][sample, rows[row]],
-            "labels": column if self.rows == "every_class" else labels[row],
+            "labels": column,
             "scores": scores[sample, rows[row], column],
             "objectness": decoded["objectness"][sample, rows[row]],
         }
+        if self.rows == "every_class":
+            return detections
+        return {**detections, "labels": labels[row], "probabilities": decoded["probabilities"][sample, rows[row]]}
 
 
 def finite_scores(decoded: Arrays, meta: list[Meta]) -> npt.NDArray[np.float32]:

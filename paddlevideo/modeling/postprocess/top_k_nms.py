@@ -32,7 +32,8 @@ class TopKNMS:
             meta: of each sample; not needed here.
 
         Returns:
-            For each sample `boxes [K, 4]` as fractions of the frame, `labels [K]`, `scores [K]`, `objectness [K]`.
+            For each sample `boxes [K, 4]` as fractions of the frame, `labels [K]`, `scores [K]`, `objectness [K]` and
+            `probabilities [K, C]`.
 
         Raises:
             ValueError: a score is not finite.
@@ -45,8 +46,13 @@ class TopKNMS:
         row, labels = best // num_classes, best % num_classes
         boxes = np.take_along_axis(decoded["boxes"], row[..., None], axis=1)
         kept = suppress(boxes, scores, scores > self.score_threshold, self.iou_threshold, labels)
-        objectness = np.take_along_axis(decoded["objectness"], row, axis=1)
         return [
-            {"boxes": boxes[i, k], "labels": labels[i, k], "scores": scores[i, k], "objectness": objectness[i, k]}
+            {
+                "boxes": boxes[i, k],
+                "labels": labels[i, k],
+                "scores": scores[i, k],
+                "objectness": decoded["objectness"][i, row[i, k]],
+                "probabilities": decoded["probabilities"][i, row[i, k]],
+            }
             for i, k in enumerate(kept)
         ]

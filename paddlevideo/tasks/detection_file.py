@@ -1,0 +1,215 @@
+"""The file of detections that a test writes: JSON lines, a header and then one sample a line.
+
+    {"format": "action-detections", "version": 1, "classes": ["Basketball", ...]}
+    {"id": "Biking/v_1/00012", "size": [240, 320], "num_frames": 41, "boxes": [[...], ...], "labels": [...], ...}
+
+A sample is its meta (`id`, `size` as height and width, `num_frames` of its video) and its prediction: `boxes [K, 4]`
+x1, y1, x2, y2 as fractions of the frame, `labels [K]` from 0, `scores [K]`, and where the postprocess gives them
+`objectness [K]` and `probabilities [K, C]` of all classes. All samples of a file have the same keys.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import accumulate, chain, islice, pairwise
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from paddlevideo.loader.index import is_count
+from paddlevideo.types import Arrays, Meta, Prediction
+from paddlevideo.utils.collector import collector_paused
+from paddlevideo.utils.files import read_json_lines, replacing
+
+FORMAT, VERSION = "action-detections", 1
+CHUNK = 4096  # lines that are checked together
+REMEDY = "write the file anew with main.py --test"
+_META = ("id", "size", "num_frames")
+_REQUIRED, _OPTIONAL = ("boxes", "labels", "scores"), ("objectness", "probabilities")
+Sink: TypeAlias = Callable[[Meta, Prediction], None]
+Line: TypeAlias = tuple[str, dict[str, Any]]  # file:line, and what it holds
+
+
+@dataclass(frozen=True)
+class DetectionFile:
+    """Class names, and the meta and prediction of every sample in the order of the file; floats are float32."""
+
+    classes: tuple[str, ...]
+    samples: list[tuple[Meta, Prediction]]
+
+
+@contextmanager
+def detection_writer(path: Path, classes: Sequence[str]) -> Iterator[Sink]:
+    """What writes a sample to a new file, which is at its place when the context ends without an error.
+
+    Of meta and prediction the writer takes what the format has, see the top of this file.
+
+    Raises:
+        ValueError: a prediction is not finite.
+    """
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+
+        def write(meta: Meta, prediction: Prediction) -> None:
+            columns = {key: _plain(prediction[key]) for key in (*_REQUIRED, *_OPTIONAL) if key in prediction}
+            try:
+                text = json.dumps({key: meta[key] for key in _META} | columns, ensure_ascii=False, allow_nan=False)
+            except ValueError as error:
+                raise ValueError(
+                    f"{meta['id']}: prediction should be finite, got nan or inf; check the weights"
+                ) from error
+            file.write(text + "\n")
+
+        header = {"format": FORMAT, "version": VERSION, "classes": list(classes)}
+        file.write(json.dumps(header, ensure_ascii=False) + "\n")
+        yield write
+
+
+def _plain(array: npt.NDArray[Any]) -> list[Any]:
+    """Numbers for JSON; nine digits tell every float32 from its neighbours."""
+    rounded = np.char.mod("%.9g", array).astype(np.float64) if array.dtype.kind == "f" else array
+    plain: list[Any] = rounded.tolist()
+    return plain
+
+
+def read_detections(path: str | Path) -> DetectionFile:
+    """Read and check a file of detections.
+
+    Raises:
+        FileNotFoundError: no such file; the message says how to make one.
+        ValueError: a line that is not as described at the top, or a sample twice; names file and line.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file of detections; main.py --test writes it to output_dir/test")
+    with collector_paused():
+        return _read(path)
+
+
+def _read(path: Path) -> DetectionFile:
+    lines = read_json_lines(path, REMEDY)
+    _, header = next(lines, (1, None))
+    classes = _check_header(header, f"{path}:1")
+    shapes: dict[str, tuple[int, ...]] = {"boxes": (4,), "probabilities": (len(classes),)}
+    first_seen: dict[str, str] = {}
+    samples: list[tuple[Meta, Prediction]] = []
+    expected: set[str] = set()
+    while chunk := [(f"{path}:{number}", node) for number, node in islice(lines, CHUNK)]:
+        expected = expected or _keys(*chunk[0])
+        for where, node in chunk:
+            _check_sample(node, expected, where)
+            if node["id"] in first_seen:
+                raise ValueError(f"{where}: sample {node['id']} is in {first_seen[node['id']]} already; remove one")
+            first_seen[node["id"]] = where
+        columns = {key: _column(chunk, key, shapes.get(key, ())) for key in sorted(expected.difference(_META))}
+        _check_labels(chunk, columns["labels"], len(classes))
+        samples += _split(chunk, columns)
+    return DetectionFile(classes, samples)
+
+
+def _check_header(node: Any, where: str) -> tuple[str, ...]:
+    if (
+        not isinstance(node, dict)
+        or set(node) != {"format", "version", "classes"}
+        or (node["format"], node["version"]) != (FORMAT, VERSION)
+    ):
+        expected = f'{{"format": "{FORMAT}", "version": {VERSION}, "classes": [...]}}'
+        raise ValueError(f"{where}: expected the header {expected}, got {str(node)[:100]}; {REMEDY}")
+    classes = node["classes"]
+    if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
+        raise ValueError(f"{where}: classes should be a list of names, got {str(classes)[:100]}; {REMEDY}")
+    return tuple(classes)
+
+
+def _keys(where: str, node: Any) -> set[str]:
+    """The keys that the first sample, and with it every one, has."""
+    required, known = {*_META, *_REQUIRED}, {*_META, *_REQUIRED, *_OPTIONAL}
+    if not isinstance(node, dict) or not required <= set(node) <= known:
+        raise ValueError(
+            f"{where}: expected a sample with {', '.join((*_META, *_REQUIRED))} and maybe {', '.join(_OPTIONAL)}, "
+            f"got {str(node)[:100]}; {REMEDY}"
+        )
+    return set(node)
+
+
+def _check_sample(node: Any, expected: set[str], where: str) -> None:
+    """Check keys, meta and lengths of one line."""
+    if not isinstance(node, dict) or node.keys() != expected:
+        raise ValueError(
+            f"{where}: expected a sample with {', '.join(sorted(expected))}, as the first one has, got "
+            f"{', '.join(node) if isinstance(node, dict) else str(node)[:100]}; {REMEDY}"
+        )
+    size = node["size"]
+    if not isinstance(node["id"], str) or not node["id"]:
+        raise ValueError(f"{where}: id should be a text, got {node['id']!r}; {REMEDY}")
+    if not isinstance(size, list) or len(size) != 2 or not all(map(is_count, [*size, node["num_frames"]])):
+        raise ValueError(
+            f"{where}: expected size as height, width in pixels and num_frames, all positive integers, got {size!r} "
+            f"and {node['num_frames']!r}; {REMEDY}"
+        )
+    rows = {key: node[key] for key in expected.difference(_META)}
+    if not all(isinstance(value, list) for value in rows.values()) or len(set(map(len, rows.values()))) > 1:
+        told = ", ".join(f"{key} {len(value) if isinstance(value, list) else value}" for key, value in rows.items())
+        raise ValueError(f"{where}: {node['id']}: expected lists of one length, got {told}; {REMEDY}")
+
+
+def _column(chunk: list[Line], key: str, tail: tuple[int, ...]) -> npt.NDArray[Any]:
+    """The numbers called `key` of all lines, `[R, *tail]`, as int64 for labels and else as float32."""
+    kinds, dtype = ("i", np.int64) if key == "labels" else ("iuf", np.float32)
+    rows = _numbers(list(chain.from_iterable(node[key] for _, node in chunk)), tail, kinds)
+    if rows is None:
+        where, node = next(line for line in chunk if _numbers(line[1][key], tail, kinds) is None)
+        kind, shape = "integers" if key == "labels" else "numbers", ", ".join(["K", *map(str, tail)])
+        raise ValueError(
+            f"{where}: {node['id']}: {key} should be {kind} [{shape}], got {str(node[key])[:100]}; {REMEDY}"
+        )
+    with np.errstate(over="ignore"):  # too large for float32 is found right here
+        array = rows.astype(dtype)
+    finite = np.isfinite(array)
+    if not finite.all():
+        number = int(np.argmin(finite.reshape(len(array), -1).all(1)))
+        raise ValueError(f"{_place(chunk, number)}: {key} should be finite, got {rows[number].tolist()}; {REMEDY}")
+    return array
+
+
+def _numbers(rows: list[Any], tail: tuple[int, ...], kinds: str) -> npt.NDArray[Any] | None:
+    """`rows` as an array `[K, *tail]`, None if they are not such numbers."""
+    if not rows:
+        return np.zeros((0, *tail))
+    try:
+        array = np.array(rows)
+    except ValueError:  # rows of several lengths
+        return None
+    return array if array.dtype.kind in kinds and array.shape[1:] == tail else None
+
+
+def _check_labels(chunk: list[Line], labels: npt.NDArray[np.int64], num_classes: int) -> None:
+    wrong = np.flatnonzero((labels < 0) | (labels >= num_classes))
+    if len(wrong):
+        raise ValueError(
+            f"{_place(chunk, int(wrong[0]))}: the label should be an integer in 0..{num_classes - 1}, as the header "
+            f"names {num_classes} classes, got {labels[wrong[0]]}; {REMEDY}"
+        )
+
+
+def _bounds(chunk: list[Line]) -> list[int]:
+    """Where the rows of each line begin among those of all lines, and where the last ones end."""
+    return list(accumulate((len(node["labels"]) for _, node in chunk), initial=0))
+
+
+def _place(chunk: list[Line], row: int) -> str:
+    """Line, sample and detection that a row of the whole chunk is."""
+    bounds = _bounds(chunk)
+    line = int(np.searchsorted(bounds, row, side="right")) - 1
+    where, node = chunk[line]
+    return f"{where}: {node['id']}: detection {row - bounds[line] + 1}"
+
+
+def _split(chunk: list[Line], columns: Arrays) -> Iterator[tuple[Meta, Prediction]]:
+    """Meta and prediction of each line."""
+    for (_, node), (start, stop) in zip(chunk, pairwise(_bounds(chunk)), strict=True):
+        yield {key: node[key] for key in _META}, {key: rows[start:stop] for key, rows in columns.items()}

@@ -1,0 +1,41 @@
+"""Measure a file of detections, which main.py --test has written, with any metrics; no network is needed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from paddlevideo.config import load_config
+from paddlevideo.metrics.protocols import PROTOCOLS
+from paddlevideo.tasks.rescoring import rescore
+from paddlevideo.utils.command import run_command
+from paddlevideo.utils.logging import start_logging
+
+
+def run(arguments: Sequence[str] | None) -> None:
+    """Parse the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("detections", type=Path, help="detections.jsonl of a test")
+    parser.add_argument("-c", "--config", type=Path, required=True, help="yaml file of that test")
+    parser.add_argument(
+        "-o", "--override", action="append", default=[], metavar="KEY=VALUE",
+        help="change a setting, such as -o DATASET.test.every_frame=true; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--protocol", choices=PROTOCOLS, help="metrics to compute (default: those of the config)")
+    parser.add_argument("--output", type=Path, help="folder for metrics.json (default: print the numbers only)")
+    args = parser.parse_args(arguments)
+    start_logging()
+    rescore(load_config(args.config, args.override), args.detections, args.protocol, args.output)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    return run_command(lambda: run(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
