@@ -10,7 +10,7 @@ import argparse
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,33 +19,24 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from paddlevideo.loader.frames import FrameFolder, VideoFile
-from paddlevideo.loader.index import ActionIndex, Boxes, VideoEntry, check_boxes, write_index
+from paddlevideo.formats.base import Size
+from paddlevideo.formats.convert import SLACK_PX
+from paddlevideo.formats.media import find_media
+from paddlevideo.formats.report import print_table
+from paddlevideo.formats.text import check_class_file, read_classes, read_lines, read_names, some, write_classes
+from paddlevideo.formats.ucf24 import Places, TubeAnnotation, class_names, read_tubes, sort_rows, tube_classes
+from paddlevideo.loader.frames import FrameFolder, open_source
+from paddlevideo.loader.index import ActionIndex, Boxes, VideoEntry, write_index
 from paddlevideo.types import IntArray
 from paddlevideo.utils.command import run_command
-from paddlevideo.utils.files import output_folder, write_atomically
-from paddlevideo.utils.safe_pickle import load_pickle
+from paddlevideo.utils.files import output_folder
 
 HERE = Path(__file__).resolve().parent
-VIDEO_SUFFIXES = (".avi", ".mp4")
-SLACK_PX = 1.0  # how far a box may reach over the edge of its frame
 TWO_WAYS = (
     "get the YOWO archive (rgb-images, labels, splitfiles) and pass its folder as ROOT, or get the UCF101 videos and "
     f"pyannot.pkl and pass --videos and --annotation; both are described in {HERE / 'README.md'}"
 )
 Names = dict[str, str]  # `Class/video` -> the place where it is listed
-Places = dict[tuple[int, str], str]  # label from 0 and class name -> a place where they go together
-Size = tuple[int, int]  # height, width in pixels
-
-
-@dataclass(frozen=True)
-class Annotation:
-    """What a tube annotation says of one video; boxes and actors as in `VideoEntry`."""
-
-    label: int
-    num_frames: int
-    boxes: Boxes
-    actors: IntArray
 
 
 @dataclass(frozen=True)
@@ -79,26 +70,11 @@ def read_list(path: Path) -> Names:
         raise FileNotFoundError(
             f"{path}: no such split list; it should hold one Class/video a line. To get one, {TWO_WAYS}"
         )
-    names: Names = {}
-    for number, line in enumerate(_lines(path), start=1):
-        name, where = line.strip(), f"{path}:{number}"
-        if not name:
-            continue
+    names = read_names(path)
+    for name, where in names.items():
         if not re.fullmatch(r"[^/\s]+/[^/\s]+", name):
             raise ValueError(f"{where}: expected Class/video, such as Biking/v_Biking_g01_c01, got {name!r}")
-        if name in names:
-            raise ValueError(f"{where}: {name} is listed already at {names[name]}; remove one")
-        names[name] = where
-    if not names:
-        raise ValueError(f"{path}: expected one Class/video a line, got an empty list")
     return names
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: expected a text file in UTF-8 ({error}); get it again") from error
 
 
 def complement(known: Iterable[str], test: Names) -> Names:
@@ -128,89 +104,6 @@ def read_lists(args: argparse.Namespace, annotated: Iterable[str] | None = None)
     return {"train": train, "test": test}
 
 
-def class_names(seen: Places, num_classes: int, chosen: tuple[str, ...] | None) -> tuple[str, ...]:
-    """Class names by label.
-
-    Args:
-        seen: every pair of label and name in the data.
-        num_classes: how many names to find in the data.
-        chosen: the names that the user says are right; without them, the data tell.
-
-    Raises:
-        ValueError: the data contradict these names or themselves, or a label has no name.
-    """
-    first = dict(reversed(seen))  # the first name seen with each label
-    gaps = [str(label + 1) for label in range(num_classes) if label not in first]
-    if chosen is None and gaps:
-        raise ValueError(f"no box tells the name of class {', '.join(gaps)} of 1..{num_classes}; pass --classes FILE")
-    classes = chosen or tuple(first[label] for label in range(num_classes))
-    for (label, name), where in seen.items():
-        right = classes.index(name) if name in classes else None
-        if right != label:
-            known = f"the number of {name} is {right + 1}" if right is not None else f"{name} is none of the classes"
-            number = f"number {label + 1} is that of {classes[label]}" if label < len(classes) else "that is too high"
-            raise ValueError(
-                f"{where}: class number {label + 1} (from 1) goes with {name} here, but {known} and {number}; "
-                "mend the data, or pass the right names in --classes FILE"
-            )
-    return classes
-
-
-def read_tubes(path: Path, tube_ends: str = "drop") -> dict[str, Annotation]:
-    """Read a tube annotation: `{Class/video: {label, numf, annotations: [{label, sf, ef, boxes}]}}`.
-
-    Args:
-        path: of the pickle. Labels and `sf` count from 0, `ef` is exclusive, boxes are `x, y, w, h` in pixels.
-        tube_ends: `drop` leaves out the last box of every tube, as the published label files do; `keep` does not.
-
-    Raises:
-        ValueError: not such a file, or it contradicts itself; names the video.
-    """
-    content = load_pickle(path)
-    if not isinstance(content, dict) or not content:
-        raise ValueError(f"{path}: expected a dictionary of videos, got {type(content).__name__}")
-    videos = {}
-    for key, node in content.items():
-        where = f"{path}: {key}"
-        if not isinstance(key, str) or key.count("/") != 1:
-            raise ValueError(f"{where}: expected names like Class/video")
-        try:
-            label, num_frames = int(node["label"]), int(node["numf"])  # arithmetic with their uint8 would overflow
-            tubes = [_tube_boxes(tube, n, label, tube_ends) for n, tube in enumerate(node["annotations"])]
-            rows = _sorted(np.concatenate([np.zeros((0, 7)), *tubes]))
-        except (TypeError, KeyError, IndexError, ValueError) as error:
-            raise ValueError(f"{where}: not label, numf and tubes ({type(error).__name__}: {error})") from error
-        check_boxes(rows[:, :6], num_frames, label + 1, where)
-        videos[str(key)] = Annotation(label, num_frames, rows[:, :6], rows[:, 6].astype(np.int64))
-    return videos
-
-
-def _tube_boxes(tube: Mapping[str, Any], actor: int, label: int, tube_ends: str) -> np.ndarray:
-    """Rows `[N, 7]` of a tube: boxes as in `VideoEntry`, then its number."""
-    start, end, xywh = int(tube["sf"]), int(tube["ef"]), np.asarray(tube["boxes"]).astype(np.float64)
-    if end <= start or xywh.shape != (end - start, 4):
-        raise ValueError(f"tube {start} to {end} should have {end - start} boxes x, y, w, h, got {xywh.shape}")
-    if int(tube["label"]) != label:
-        raise ValueError(f"tube {start} to {end} has label {tube['label']}, its video {label}")
-    frames = np.arange(start + 1, end + 1)[:, None]  # frames count from 1
-    same = np.ones_like(frames)
-    rows = np.hstack([frames, label * same, xywh[:, :2], xywh[:, :2] + xywh[:, 2:], actor * same])
-    return rows if tube_ends == "keep" else rows[:-1]
-
-
-def _sorted(rows: np.ndarray) -> np.ndarray:
-    return rows[np.lexsort(rows.T[::-1])]
-
-
-def find_video(folder: Path, name: str) -> Path | None:
-    """The file of `Class/video`, in the class's folder or directly in `folder`; None if there is none."""
-    bases = (folder / name, folder / name.split("/")[1])
-    found = [path for base in bases for suffix in VIDEO_SUFFIXES if (path := Path(f"{base}{suffix}")).is_file()]
-    if len(found) > 1:
-        raise ValueError(f"{name}: expected one file, found {' and '.join(map(str, found))}; remove one")
-    return found[0] if found else None
-
-
 def from_videos(args: argparse.Namespace, chosen: tuple[str, ...] | None) -> Dataset:
     """Read a tube annotation and the videos that it is about, as far as they are present.
 
@@ -221,15 +114,14 @@ def from_videos(args: argparse.Namespace, chosen: tuple[str, ...] | None) -> Dat
     if not args.videos.is_dir():
         raise FileNotFoundError(f"{args.videos}: no such folder of videos; {TWO_WAYS}")
     annotation = read_tubes(args.annotation or args.root / "splitfiles" / "pyannot.pkl", args.tube_ends)
-    seen = {(video.label, name.split("/")[0]): name for name, video in annotation.items()}
-    classes = class_names(seen, 1 + max(label for label, _ in seen), chosen)
+    classes = tube_classes(annotation, chosen)
     check_class_file(args.output, classes)
     splits = []
     for split, names in read_lists(args, annotation).items():
-        paths = {name: find_video(args.videos, name) for name in names if name in annotation}
+        paths = {name: find_media(args.videos, name) for name in names if name in annotation}
         missing = tuple(name for name, path in paths.items() if path is None)
         if missing and args.require_all:
-            raise FileNotFoundError(f"{args.videos}: no file for {_first(missing)} ({split}), as --require-all asks")
+            raise FileNotFoundError(f"{args.videos}: no file for {some(missing)} ({split}), as --require-all asks")
         present = {name: path for name, path in paths.items() if path is not None}
         print(f"{split}: reading {len(present)} videos")
         videos = tuple(_video_entry(name, path, annotation[name], args) for name, path in present.items())
@@ -239,8 +131,8 @@ def from_videos(args: argparse.Namespace, chosen: tuple[str, ...] | None) -> Dat
     return Dataset(classes, args.videos, tuple(splits), _extent(annotation.values()))
 
 
-def _video_entry(name: str, path: Path, annotation: Annotation, args: argparse.Namespace) -> VideoEntry:
-    video = VideoFile(path)
+def _video_entry(name: str, path: Path, annotation: TubeAnnotation, args: argparse.Namespace) -> VideoEntry:
+    video = open_source(path)
     if len(video) != annotation.num_frames:
         raise ValueError(
             f"{name}: the annotation says {annotation.num_frames} frames, {path} has {len(video)}; "
@@ -296,12 +188,12 @@ def add_actors(splits: Sequence[Split], path: Path) -> Sequence[Split]:
         strange = [name for name, actors in told.items() if actors is None]
         if not strange:
             return [replace(s, videos=tuple(replace(v, actors=told[v.id]) for v in s.videos)) for s in splits]
-        problem = f"has other boxes than the labels of {_first(strange)}"
+        problem = f"has other boxes than the labels of {some(strange)}"
     print(f"note: the boxes have no actors, which video-mAP needs: the tube annotation {path} {problem}")
     return splits
 
 
-def _actors(boxes: Boxes, annotation: Annotation | None) -> IntArray | None:
+def _actors(boxes: Boxes, annotation: TubeAnnotation | None) -> IntArray | None:
     """The tube of each box `[N]`, or None if a box is in no tube; of equal boxes each has its own tube."""
     tubes: dict[tuple[float, ...], list[int]] = {}
     if annotation is not None:
@@ -325,12 +217,12 @@ def _folder_entry(name: str, args: argparse.Namespace, num_classes: int, seen: P
                 f"{path}: there is no picture {images / path.stem}.jpg for this label file, the folder has "
                 f"{len(pictures)}; extract the archive again"
             )
-        for number, line in enumerate(_lines(path), start=1):
+        for number, line in enumerate(read_lines(path), start=1):
             if line.strip():
                 row = _label_row(line, num_classes, f"{path}:{number}")
                 seen.setdefault((int(row[0]), name.split("/")[0]), f"{path}:{number}")
                 rows.append([frame, *row])
-    boxes = _sorted(np.array(rows, np.float64).reshape(-1, 6))
+    boxes = sort_rows(np.array(rows, np.float64).reshape(-1, 6))
     return _entry(name, images, len(pictures), args.annotation_size or pictures.size, boxes)
 
 
@@ -363,53 +255,13 @@ def _entry(name: str, source: Path, num_frames: int, size: Size, boxes: Boxes) -
     return VideoEntry(name, source, num_frames, size, boxes)
 
 
-def _extent(annotated: Iterable[Annotation | VideoEntry]) -> np.ndarray:
+def _extent(annotated: Iterable[TubeAnnotation | VideoEntry]) -> np.ndarray:
     return np.concatenate([np.zeros((1, 2)), *(item.boxes[:, 4:] for item in annotated)]).max(0)
-
-
-def _first(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
-
-
-def check_class_file(folder: Path, classes: tuple[str, ...]) -> None:
-    """Refuse to go on if the folder holds the class names of another data set.
-
-    Raises:
-        ValueError: `classes.txt` is there and has other names.
-    """
-    path = folder / "classes.txt"
-    if path.is_file() and (names := read_classes(path)) != classes:
-        raise ValueError(
-            f"{path}: holds {len(names)} other classes ({_first(names)}) than the data ({len(classes)}: "
-            f"{_first(classes)}); choose another folder with -o, or remove the file"
-        )
-
-
-def read_classes(path: Path) -> tuple[str, ...]:
-    """Read class names, one a line.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: no name, or one twice.
-    """
-    names = tuple(line.strip() for line in _lines(path) if line.strip())
-    if not names or len(set(names)) < len(names):
-        raise ValueError(f"{path}: expected one class name a line, each once, got {list(names)}")
-    return names
-
-
-def totals(annotated: Iterable[Annotation | VideoEntry]) -> tuple[int, int, int, int]:
-    """Videos, their frames, their annotated frames, and boxes."""
-    rows = [(1, item.num_frames, len(np.unique(item.boxes[:, 0])), len(item.boxes)) for item in annotated]
-    videos, frames, annotated_frames, boxes = np.array(rows, np.int64).reshape(-1, 4).sum(0).tolist()
-    return videos, frames, annotated_frames, boxes
 
 
 def write(dataset: Dataset, folder: Path) -> None:
     """Write the class names, and every split that has a video with boxes."""
-    names = "".join(f"{name}\n" for name in dataset.classes)
-    write_atomically(folder / "classes.txt", lambda file: file.write_text(names, encoding="utf-8"))
+    write_classes(folder, dataset.classes)
     for split in dataset.splits:
         path = folder / f"{split.name}.jsonl"
         if any(len(video.boxes) for video in split.videos):
@@ -422,15 +274,7 @@ def write(dataset: Dataset, folder: Path) -> None:
 
 def report(dataset: Dataset, annotation_size: Size | None) -> None:
     """Print what was found, what was left out, and what looks wrong."""
-    print(f"\n{'split':<8}{'videos':>8}{'frames':>10}{'annotated':>11}{'boxes':>9}")
-    for split in dataset.splits:
-        videos, frames, annotated, boxes = totals(split.videos)
-        print(f"{split.name:<8}{videos:>8}{frames:>10}{annotated:>11}{boxes:>9}")
-    print(f"\n{'boxes of class':<24}" + "".join(f"{split.name:>9}" for split in dataset.splits))
-    labels = [np.concatenate([np.zeros(0), *(v.boxes[:, 1] for v in split.videos)]) for split in dataset.splits]
-    for label, name in enumerate(dataset.classes):
-        print(f"{label + 1:>3} {name:<20}" + "".join(f"{np.sum(found == label):>9}" for found in labels))
-    print()
+    print_table(dataset.classes, {split.name: split.videos for split in dataset.splits})
     for split in dataset.splits:
         _report_absent(split)
     train, test = ({video.id for video in split.videos} for split in dataset.splits)
@@ -450,12 +294,12 @@ def _report_absent(split: Split) -> None:
     if split.missing:
         print(
             f"note: present {len(split.videos)} of {listed} {split.name} videos; "
-            f"no file for {len(split.missing)}: {_first(split.missing)}"
+            f"no file for {len(split.missing)}: {some(split.missing)}"
         )
     if split.unannotated:
         print(
             f"note: {len(split.unannotated)} of {listed} listed {split.name} videos have no annotation and are left "
-            f"out: {_first(split.unannotated)}"
+            f"out: {some(split.unannotated)}"
         )
 
 

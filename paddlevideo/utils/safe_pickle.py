@@ -49,7 +49,7 @@ class ArrayUnpickler(_StepByStep):
     allowed: ClassVar = _ALLOWED
 
     def __init__(self, file: IO[bytes]) -> None:
-        super().__init__(HonestFile(file))
+        super().__init__(HonestFile(file), encoding="latin1")  # in which Python 2 wrote text and arrays
 
     def load_build(self) -> None:
         """Give an object its state; a dtype must get its own, or numpy would take bytes for objects."""

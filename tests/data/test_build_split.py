@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from paddlevideo.formats.report import totals
 from paddlevideo.loader.index import read_index
 from tests.conftest import REPOSITORY, load_script
 
@@ -415,8 +416,8 @@ def test_figures_of_the_real_annotation(tube_ends, train, test):
     videos = script.read_tubes(REAL / "ucf24_annotations" / "pyannot.pkl", tube_ends)
     test_names = script.read_list(REAL / "ucf24_annotations" / "testlist01.txt")
     train_names = script.complement(videos, test_names)
-    assert script.totals(videos[name] for name in train_names) == train
-    assert script.totals(videos[name] for name in test_names) == test
+    assert totals(videos[name] for name in train_names) == train
+    assert totals(videos[name] for name in test_names) == test
 
 
 @pytest.mark.skipif(not (REAL / "ucf24_clips").is_dir(), reason="the real clips are not here")

@@ -1,0 +1,94 @@
+"""Text files: lists of videos and class names, with the line in every error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from paddlevideo.utils.files import write_atomically
+
+MAX_BYTES = 256 * 2**20  # of one annotation file; a larger one would fill the memory when parsed
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of an annotation file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is too large.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such annotation file")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise ValueError(
+            f"{path}: expected at most {MAX_BYTES} bytes in one file, got {size}; split it, files may be given together"
+        )
+    return path.read_bytes()
+
+
+def read_lines(path: Path) -> list[str]:
+    """Lines of a text file in UTF-8.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: another encoding, or too large.
+    """
+    try:
+        return read_bytes(path).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected a text file in UTF-8 ({error}); get it again") from error
+
+
+def read_names(path: Path) -> dict[str, str]:
+    """Read one name a line; returns each with its place, `path:line`.
+
+    Raises:
+        ValueError: a name twice, or no name.
+    """
+    names: dict[str, str] = {}
+    for number, line in enumerate(read_lines(path), start=1):
+        name = line.strip()
+        if name in names:
+            raise ValueError(f"{path}:{number}: {name} is listed already at {names[name]}; remove one")
+        if name:
+            names[name] = f"{path}:{number}"
+    if not names:
+        raise ValueError(f"{path}: expected one name a line, got an empty list")
+    return names
+
+
+def read_classes(path: Path) -> tuple[str, ...]:
+    """Read class names in the order of their labels, one a line.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no name, or one twice.
+    """
+    return tuple(read_names(path))
+
+
+def check_class_file(folder: Path, classes: Sequence[str]) -> None:
+    """Refuse to go on if the folder holds the class names of another data set.
+
+    Raises:
+        ValueError: `classes.txt` is there and has other names.
+    """
+    path = folder / "classes.txt"
+    if path.is_file() and (names := read_classes(path)) != tuple(classes):
+        raise ValueError(
+            f"{path}: holds {len(names)} other classes ({some(names)}) than the data ({len(classes)}: "
+            f"{some(classes)}); choose another folder with -o, or remove the file"
+        )
+
+
+def write_classes(folder: Path, classes: Sequence[str]) -> None:
+    """Write `classes.txt`, one name a line."""
+    names = "".join(f"{name}\n" for name in classes)
+    write_atomically(folder / "classes.txt", lambda file: file.write_text(names, encoding="utf-8"))
+
+
+def some(names: Sequence[str]) -> str:
+    """The first three names, and how many more there are."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

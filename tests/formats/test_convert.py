@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from paddlevideo.loader.index import ActionIndex, VideoEntry, read_index, write_index
+from tests.conftest import REPOSITORY
+from tests.formats.files import command, convert, converted, same, write_frames, write_json, write_text
+from tests.formats.test_coco import CONTENT
+
+CLASSES = ("Run, fast", "Sit", "Wave")
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Path:
+    """Two videos with boxes on whole seconds of 30 frames, and frames without action."""
+    media = tmp_path / "media"
+    boxes = np.array(
+        [[1, 0, 1, 2, 33.3, 44.4], [1, 2, 0.1, 0.7, 63.9, 47.123456], [31, 0, 2, 3, 34, 45], [61, 2, 5, 6, 7, 8]]
+    )
+    one = VideoEntry(
+        "day/a", write_frames(media / "day" / "a", 70, (48, 64)), 70, (48, 64), boxes, np.array([3, 0, 3, 5])
+    )
+    two = VideoEntry(
+        "b", write_frames(media / "b", 32, (30, 40)), 32, (30, 40), boxes[2:3] - [0, 0, 2, 0, 9, 17], np.array([0])
+    )
+    write_index(tmp_path / "index.jsonl", ActionIndex(CLASSES, (one, two)), media)
+    return tmp_path / "index.jsonl"
+
+
+def without_actors(path: Path) -> None:
+    content = read_index(path)
+    videos = tuple(dataclasses.replace(video, actors=None) for video in content.videos)
+    write_index(path, dataclasses.replace(content, videos=videos), path.parent / "media")
+
+
+@pytest.mark.parametrize("actors", [True, False])
+@pytest.mark.parametrize("name", ["neutral", "coco", "ava"])
+def test_there_and_back(index: Path, tmp_path: Path, name: str, actors: bool) -> None:
+    if not actors:
+        without_actors(index)
+    convert("--from", "neutral", index, "--to", name, "-o", tmp_path / name)
+    (path,) = (tmp_path / name).glob("all.[cj]s*")
+    label_map = ["--from-option", f"label_map={tmp_path / name / 'all.pbtxt'}"] if name == "ava" else []
+    same(converted(tmp_path, "--from", name, path, "--media", tmp_path / "media", *label_map), read_index(index))
+
+
+def test_back_without_media(index: Path, tmp_path: Path) -> None:
+    """COCO tells frame counts and sizes; the file stands where the media are."""
+    convert("--from", "neutral", index, "--to", "coco", "-o", tmp_path / "media")
+    same(converted(tmp_path, "--from", "coco", tmp_path / "media" / "all.json"), read_index(index))
+
+
+def test_ava_needs_whole_seconds(index: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"day/a, frame 31: expected boxes on whole seconds only, frames 1, 26, "):
+        convert("--from", "neutral", index, "--to", "ava", "--to-option", "rate=25", "-o", tmp_path / "out")
+    convert("--from", "neutral", index, "--to", "ava", "--to-option", "rate=1", "-o", tmp_path / "out")
+    assert [line.split(",")[1] for line in (tmp_path / "out" / "all.csv").read_text().splitlines()] == [
+        "0900", "0900", "0930", "0960", "0930",
+    ]  # fmt: skip
+
+
+def test_ava_says_which_videos_it_lacks(index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = read_index(index)
+    one, two = content.videos
+    empty = dataclasses.replace(two, boxes=two.boxes[:0], actors=None)
+    write_index(index, dataclasses.replace(content, videos=(one, empty)), tmp_path / "media")
+    convert("--from", "neutral", index, "--to", "ava", "-o", tmp_path / "out")
+    assert "all.csv lacks 1 videos, as they have no box: b\n" in capsys.readouterr().out
+
+
+def test_splits_by_lists(index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = ("--from", "neutral", index, "-o", tmp_path / "out")
+    test, other = write_text(tmp_path / "test.txt", "\nb\n"), write_text(tmp_path / "other.txt", "b\nday/a\n")
+    convert(*base, "--split", f"test={test}", "--split", "train")
+    ids = {name: [v.id for v in read_index(tmp_path / "out" / f"{name}.jsonl").videos] for name in ("train", "test")}
+    assert ids == {"train": ["day/a"], "test": ["b"]}
+    assert (tmp_path / "out" / "classes.txt").read_text().splitlines() == list(CLASSES)
+    table = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["train", "1", "70", "3", "4"] in table
+    assert ["test", "1", "32", "1", "1"] in table
+    convert(*base, "--split", f"test={test}")
+    assert "note: 1 of 2 videos are in no list and are left out: day/a" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"other\.txt:1: b is in .*test\.txt:2 too; splits should share no video"):
+        convert(*base, "--split", f"test={test}", "--split", f"train={other}")
+    with pytest.raises(ValueError, match="--split a and b: only one can be what is left"):
+        convert(*base, "--split", "a", "--split", "b")
+    with pytest.raises(ValueError, match="split rest: expected videos with boxes, got 0 videos"):
+        convert(*base, "--split", f"test={other}", "--split", "rest")
+    write_text(test, "c\n")
+    with pytest.raises(ValueError, match=r"test\.txt:1: c has no annotation; there are day/a, b"):
+        convert(*base, "--split", f"test={test}")
+
+
+def test_chosen_classes(tmp_path: Path) -> None:
+    source, names = write_json(tmp_path / "a.json", CONTENT), tmp_path / "names.txt"
+    base = ("--from", "coco", source, "--classes", write_text(names, "Walk\nSit\nJump\n"))
+    index = converted(tmp_path, *base)
+    assert index.classes == ("Walk", "Sit", "Jump")
+    assert index.videos[0].boxes[:, 1].tolist() == [0, 2]
+    write_text(names, "Walk\nJum\n")
+    with pytest.raises(ValueError, match=r"annotations\[1\]: 'Jump' is none of the 2 classes; did you mean 'Jum'"):
+        convert(*base, "-o", tmp_path / "b")
+    with pytest.raises(ValueError, match=r"out/classes\.txt: holds 3 other classes .*than the data \(2: Jump, Walk\)"):
+        convert("--from", "coco", source, "-o", tmp_path / "out")
+
+
+def test_several_sources(tmp_path: Path) -> None:
+    one, two = write_json(tmp_path / "a.json", CONTENT), write_json(tmp_path / "b.json", CONTENT)
+    with pytest.raises(
+        ValueError, match=r"b\.json: \$\.videos\[0\]: video day/v1 is in .*a\.json: \$\.videos\[0\] already"
+    ):
+        convert("--from", "coco", one, two, "-o", tmp_path / "out")
+    for video in (content := {**CONTENT, "videos": [dict(v) for v in CONTENT["videos"]]})["videos"]:
+        video["name"] += "x"
+    content["categories"] = [{"id": 3, "name": "Sit"}, {"id": 7, "name": "Jump"}]
+    index = converted(tmp_path, "--from", "coco", one, write_json(two, content))
+    assert index.classes == ("Jump", "Walk", "Sit")
+    assert [video.boxes[:, 1].tolist() for video in index.videos] == [[1, 0], [0], [0, 2], [2]]
+    far = write_json(tmp_path / "far" / "b.json", content)
+    with pytest.raises(ValueError, match=r"far: not the folder of the first source, .*; pass --media"):
+        convert("--from", "coco", one, far, "-o", tmp_path / "out")
+
+
+def test_absent_media(index: Path, tmp_path: Path) -> None:
+    source = write_json(tmp_path / "a.json", CONTENT)
+    with pytest.raises(FileNotFoundError, match="gone: no such folder of videos"):
+        convert("--from", "coco", source, "--media", tmp_path / "gone", "-o", tmp_path / "out")
+    base = ("--from", "coco", source, "--media", tmp_path / "media", "-o", tmp_path / "out")
+    with pytest.raises(FileNotFoundError, match=r"\$\.videos\[0\]: no video file or folder of frames for day/v1 in"):
+        convert(*base)
+    write_frames(tmp_path / "media" / "v1", 9, (300, 400))  # without the folder in its id
+    convert(*base, "--split", f"test={write_text(tmp_path / 'test.txt', 'day/v1')}")
+    (tmp_path / "media" / "v1.mp4").touch()
+    with pytest.raises(ValueError, match=r"day/v1: expected one file, found .*v1 and .*v1\.mp4; remove one"):
+        convert(*base, "--split", f"test={tmp_path / 'test.txt'}")
+
+
+@pytest.mark.parametrize("dataset", ["ava", "jhmdb", "ucf24"])
+def test_the_commands_of_the_datasets_are_understood(dataset: str) -> None:
+    text = (REPOSITORY / "data" / dataset / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [shlex.split(line) for line in text.splitlines() if line.startswith("python tools/convert_dataset.py")]
+    assert lines
+    for _, _, *words in lines:
+        args = command.parse(words)
+        command.build(args.reader, args.from_option)
+        assert str(args.output) == f"data/{dataset}"
+        assert args.classes is None or args.classes == Path(f"data/{dataset}/classes.txt")
+
+
+def test_the_command_line(index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = ["--from", "neutral", str(index), "-o", str(tmp_path / "out")]
+    assert command.main(base) == 0
+    assert command.main([*base, "--split", "a", "--split", "a"]) == 1
+    assert capsys.readouterr().err == "error: --split: a is given twice; leave one out\n"
+    for wrong in (["--split", "../x"], ["--split", "x="], ["--from-option", "x"], ["--to", "cvat"], ["--from", "yolo"]):
+        with pytest.raises(SystemExit):
+            command.main([*base, *wrong])
+        assert f"argument {wrong[0]}" in capsys.readouterr().err
