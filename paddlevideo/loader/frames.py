@@ -117,6 +117,17 @@ class FrameFolder:
             self._check_size(path, frame, self._paths[0], first)
             yield frame
 
+    def damages(self) -> Iterator[str]:
+        """What is wrong with the pictures, every one of which is read: damaged, or of another size than the first."""
+        first: tuple[Path, Frames] | None = None
+        for path in self._paths:
+            try:
+                frame = _read_picture(path)
+                first = first or (path, frame)
+                self._check_size(path, frame, *first)
+            except (OSError, ValueError) as error:
+                yield str(error)
+
     def _check_size(self, path: Path, frame: Frames, other_path: Path, other: Frames) -> None:
         if frame.shape != other.shape:
             raise ValueError(
@@ -173,6 +184,15 @@ class VideoFile:
         with _capture(self.path) as capture:
             while capture.grab():
                 yield _retrieve(capture, self.path)
+
+    def damages(self) -> Iterator[str]:
+        """What keeps the video from being decoded to the end that its length says."""
+        count = 0
+        try:
+            for _ in self.frames():
+                count += 1
+        except ValueError as error:
+            yield f"{error}; it is frame {count + 1} of {len(self)}"
 
     def _read_forward(self, numbers: list[int], start: int) -> list[Frames]:
         """Decode from frame `start`; the time of every frame tells whether seeking reached the right one."""

@@ -17,15 +17,16 @@ import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from paddlevideo.types import IntArray
-from paddlevideo.utils.files import read_json_lines, write_atomically
+from paddlevideo.utils.files import parse_json_line, write_atomically
 
 FORMAT, VERSION = "action-boxes", 1
+REMEDY = "build the index anew"
 _HEADER_KEYS = {"format", "version", "classes", "root"}
 _VIDEO_KEYS = {"id", "source", "num_frames", "size", "boxes"}
 Boxes = npt.NDArray[np.float64]  # [N, 6]: frame, label, x1, y1, x2, y2
@@ -54,6 +55,26 @@ class ActionIndex:
     videos: tuple[VideoEntry, ...]
 
 
+class Defect(NamedTuple):
+    """Something wrong in an annotation: its kind in a few words, and a text that begins with the place."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class IndexScan:
+    """What can be read of an index file, the line of each video, and all that is wrong.
+
+    A video whose line cannot be read is missing in `index`; of the others, boxes that cannot be right are.
+    """
+
+    path: Path
+    index: ActionIndex
+    lines: tuple[int, ...]
+    defects: tuple[Defect, ...]
+
+
 def read_index(path: str | Path) -> ActionIndex:
     """Read and check an index file.
 
@@ -64,41 +85,82 @@ def read_index(path: str | Path) -> ActionIndex:
         FileNotFoundError: no such file; the message says how to make one.
         ValueError: a line that is not as described above, a video twice, or no box at all; names file and line.
     """
+    scan = scan_index(path)
+    if scan.defects:
+        raise ValueError(scan.defects[0].text)
+    return scan.index
+
+
+def scan_index(path: str | Path) -> IndexScan:
+    """Read an index file to its end, whatever is wrong in it.
+
+    Raises:
+        FileNotFoundError: no such file; the message says how to make one.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: no such index file; data/ucf24/build_split.py makes one from the YOWO archive layout "
             "(rgb-images, labels, splitfiles) or from the original videos and pyannot.pkl; see data/ucf24/README.md"
         )
-    lines = read_json_lines(path, "build the index anew")
-    _, header = next(lines, (1, None))
-    classes, folder = _check_header(header, f"{path}:1")
-    root = Path(os.path.normpath(path.parent.resolve() / folder))
-    first_seen: dict[str, int] = {}
-    videos = []
-    for number, node in lines:
-        video = _video(node, root, len(classes), f"{path}:{number}")
-        if video.id in first_seen:
-            raise ValueError(f"{path}:{number}: video {video.id} is in line {first_seen[video.id]} already; remove one")
-        first_seen[video.id] = number
-        videos.append(video)
-    if not any(len(video.boxes) for video in videos):
-        raise ValueError(f"{path}: expected videos with boxes, got {len(videos)} videos and no box; build it anew")
-    return ActionIndex(classes, _all_or_none(videos, first_seen, path))
-
-
-def _all_or_none(videos: list[VideoEntry], lines: dict[str, int], path: Path) -> tuple[VideoEntry, ...]:
-    """The videos of a file, those without boxes with zero actors if the others have actors."""
-    with_boxes = [video for video in videos if len(video.boxes)]
-    first = with_boxes[0]
-    for video in with_boxes:
-        if (video.actors is None) != (first.actors is None):
-            has, other = ("no actor", "one") if video.actors is None else ("an actor", "none")
-            raise ValueError(
-                f"{path}:{lines[video.id]}: {video.id}: expected all boxes of a file to have a 7th number, the actor, "
-                f"or none; these have {has}, those in line {lines[first.id]} {other}; build the index anew"
+    with path.open("rb") as file:
+        try:
+            classes, folder = _check_header(
+                parse_json_line(file.readline() or b"null", f"{path}:1", REMEDY), f"{path}:1"
             )
-    if first.actors is None:
+        except ValueError as error:
+            return IndexScan(path, ActionIndex((), ()), (), (Defect("header", str(error)),))
+        root = Path(os.path.normpath(path.parent.resolve() / folder))
+        videos, defects = _scan_videos(file, path, root, len(classes))
+    if not defects and not any(len(video.boxes) for video in videos.values()):
+        text = f"{path}: expected videos with boxes, got {len(videos)} videos and no box; build it anew"
+        defects.append(Defect("no box", text))
+    defects += _unlike_actors(videos, path)
+    return IndexScan(path, ActionIndex(classes, _with_actors(list(videos.values()))), tuple(videos), tuple(defects))
+
+
+def _scan_videos(
+    file: BinaryIO, path: Path, root: Path, num_classes: int
+) -> tuple[dict[int, VideoEntry], list[Defect]]:
+    """The videos by line, from the second one on, and what is wrong."""
+    videos: dict[int, VideoEntry] = {}
+    first: dict[str, int] = {}
+    defects = []
+    for number, line in enumerate(file, start=2):
+        where = f"{path}:{number}"
+        try:
+            video, wrong = _video(parse_json_line(line, where, REMEDY), root, num_classes, where)
+        except ValueError as error:
+            defects.append(Defect("line that is no video", str(error)))
+            continue
+        defects += wrong
+        if first.setdefault(video.id, number) != number:
+            text = f"{where}: video {video.id} is in line {first[video.id]} already; remove one"
+            defects.append(Defect("video twice", text))
+            continue
+        videos[number] = video
+    return videos, defects
+
+
+def _unlike_actors(videos: dict[int, VideoEntry], path: Path) -> list[Defect]:
+    """The videos whose boxes have actors where those of the first one have none, or the other way round."""
+    with_boxes = {number: video for number, video in videos.items() if len(video.boxes)}
+    defects = []
+    for number, video in with_boxes.items():
+        first = next(iter(with_boxes))
+        if (video.actors is None) != (with_boxes[first].actors is None):
+            has, other = ("no actor", "one") if video.actors is None else ("an actor", "none")
+            text = (
+                f"{path}:{number}: {video.id}: expected all boxes of a file to have a 7th number, the actor, or none; "
+                f"these have {has}, those in line {first} {other}; build the index anew"
+            )
+            defects.append(Defect("actors in part", text))
+    return defects
+
+
+def _with_actors(videos: list[VideoEntry]) -> tuple[VideoEntry, ...]:
+    """The videos, those without boxes with zero actors if the others have actors."""
+    if all(video.actors is None for video in videos):
         return tuple(videos)
     return tuple(video if len(video.boxes) else replace(video, actors=np.zeros(0, np.int64)) for video in videos)
 
@@ -158,7 +220,8 @@ def _check_header(node: Any, where: str) -> tuple[tuple[str, ...], str]:
     return tuple(classes), root
 
 
-def _video(node: Any, root: Path, num_classes: int, where: str) -> VideoEntry:
+def _video(node: Any, root: Path, num_classes: int, where: str) -> tuple[VideoEntry, list[Defect]]:
+    """The video of a line with the boxes that can be right, and what is wrong with the others."""
     if not isinstance(node, dict) or set(node) != _VIDEO_KEYS:
         raise ValueError(f"{where}: expected a video with {', '.join(sorted(_VIDEO_KEYS))}, got {str(node)[:100]}")
     for key in ("id", "source"):
@@ -170,12 +233,14 @@ def _video(node: Any, root: Path, num_classes: int, where: str) -> VideoEntry:
     if not isinstance(size, list) or len(size) != 2 or not all(map(is_count, size)):
         raise ValueError(f"{where}: size should be height, width in pixels, got {size!r}")
     rows = _box_array(node["boxes"], where)
-    boxes, actors = rows[:, :6], None
-    check_boxes(boxes, node["num_frames"], num_classes, where)
-    if rows.shape[1] == 7:
-        _check_actors(rows, where)
-        actors = rows[:, 6].astype(np.int64)
-    return VideoEntry(node["id"], root / node["source"], node["num_frames"], (size[0], size[1]), boxes, actors)
+    has_actors = rows.shape[1] == 7
+    defects = _actor_defects(rows, where) if has_actors else {}
+    defects |= _box_defects(rows[:, :6], node["num_frames"], num_classes, where)
+    good = np.delete(rows, list(defects), axis=0)
+    actors = good[:, 6].astype(np.int64) if has_actors else None
+    size = (size[0], size[1])
+    video = VideoEntry(node["id"], root / node["source"], node["num_frames"], size, good[:, :6], actors)
+    return video, [defects[row] for row in sorted(defects)]
 
 
 def is_count(value: Any) -> bool:
@@ -199,25 +264,26 @@ def _box_array(rows: Any, where: str) -> npt.NDArray[np.float64]:
     return array.astype(np.float64)
 
 
-def _check_actors(rows: npt.NDArray[np.float64], where: str) -> None:
-    """Check that the boxes `[N, 7]` of each actor are a tube."""
+def _actor_defects(rows: npt.NDArray[np.float64], where: str) -> dict[int, Defect]:
+    """What keeps the boxes `[N, 7]` of an actor from being a tube, by row."""
     actor = rows[:, 6]
     wrong = ~(np.isfinite(actor) & (actor >= 0) & (np.floor(actor) == actor))
-    if wrong.any():
-        number = int(np.argmax(wrong))
-        raise ValueError(
-            f"{where}: box {number + 1}: the actor should be an integer from 0, got {rows[number].tolist()}"
-        )
     _, first, tube = np.unique(actor, return_index=True, return_inverse=True)
     order = np.lexsort((rows[:, 0], actor))
-    repeated = order[1:][(np.diff(rows[order][:, [0, 6]], axis=0) == 0).all(1)]
+    pairs = rows[order][:, [0, 6]]
+    repeated = order[1:][(pairs[1:] == pairs[:-1]).all(1)]
     relabelled = np.flatnonzero(rows[:, 1] != rows[first[tube], 1])
-    for numbers, expected in ((repeated, "one box on a frame"), (relabelled, "boxes of one label")):
-        if len(numbers):
-            raise ValueError(
-                f"{where}: box {numbers[0] + 1}: an actor should have {expected}, as its boxes are a tube, got another "
-                f"in {rows[numbers[0]].tolist()}; give the other tube an actor number of its own"
-            )
+    tubes = "as its boxes are a tube, got another in {}; give the other tube an actor number of its own"
+    found: dict[int, Defect] = {}
+    for numbers, expected in (
+        (np.flatnonzero(wrong), "the actor should be an integer from 0, got {}"),
+        (repeated, f"an actor should have one box on a frame, {tubes}"),
+        (relabelled, f"an actor should have boxes of one label, {tubes}"),
+    ):
+        for row in numbers.tolist():
+            text = f"{where}: box {row + 1}: {expected.format(rows[row].tolist())}"
+            found.setdefault(row, Defect("actor that is no tube", text))
+    return found
 
 
 def check_boxes(boxes: Boxes, num_frames: int, num_classes: int, where: str) -> None:
@@ -232,17 +298,31 @@ def check_boxes(boxes: Boxes, num_frames: int, num_classes: int, where: str) -> 
     Raises:
         ValueError: a number is not finite, a frame or label is out of range, or a box has no area.
     """
+    for defect in _box_defects(boxes, num_frames, num_classes, where).values():
+        raise ValueError(defect.text)
+
+
+def _box_defects(boxes: Boxes, num_frames: int, num_classes: int, where: str) -> dict[int, Defect]:
+    """What is wrong with boxes `[N, 6]`, by row; one thing for each box."""
     frame, label, x1, y1, x2, y2 = boxes.T
+    finite = np.isfinite(boxes).all(1)
     rules = (
-        (np.isfinite(boxes).all(1), "every number should be finite"),
-        ((frame >= 1) & (frame <= num_frames) & (frame % 1 == 0), f"the frame should be an integer in 1..{num_frames}"),
+        ("box that is no number", finite, "every number should be finite"),
         (
-            (label >= 0) & (label < num_classes) & (label % 1 == 0),
+            "frame out of range",
+            (frame >= 1) & (frame <= num_frames) & (np.floor(frame) == frame),
+            f"the frame should be an integer in 1..{num_frames}",
+        ),
+        (
+            "label out of range",
+            (label >= 0) & (label < num_classes) & (np.floor(label) == label),
             f"the label should be an integer below {num_classes}",
         ),
-        ((x1 < x2) & (y1 < y2), "x1 should be less than x2 and y1 less than y2"),
+        ("box without area", (x1 < x2) & (y1 < y2), "x1 should be less than x2 and y1 less than y2"),
     )
-    for good, expected in rules:
-        if not good.all():
-            number = int(np.argmin(good))
-            raise ValueError(f"{where}: box {number + 1}: {expected}, got {boxes[number].tolist()}")
+    found: dict[int, Defect] = {}
+    for kind, good, expected in rules:
+        for row in np.flatnonzero(~good).tolist():
+            text = f"{where}: box {row + 1}: {expected}, got {boxes[row].tolist()}"
+            found.setdefault(row, Defect(kind, text))
+    return found

@@ -8,9 +8,10 @@ from typing import Any
 
 from paddlevideo.config import Config
 from paddlevideo.metrics.base import Metric
-from paddlevideo.tasks.detection_file import Sink, detection_writer
+from paddlevideo.tasks.detection_file import Sink, detection_writer, read_detections
 from paddlevideo.tasks.parts import Batches, build_dataset, build_loader, build_metrics
 from paddlevideo.tasks.predictor import Predictor
+from paddlevideo.tasks.report import write_report
 from paddlevideo.types import Arrays, Meta, Prediction
 from paddlevideo.utils.files import output_folder, write_json
 from paddlevideo.utils.logging import Progress, logger
@@ -53,16 +54,18 @@ def test(config: Config, weights: str | Path) -> dict[str, float]:
     """Measure trained weights; print the numbers and write them with all detections to `output_dir/test`.
 
     `metrics.json` holds the numbers; `detections.jsonl`, which other metrics can be computed from, is described in
-    `tasks/detection_file.py`.
+    `tasks/detection_file.py`; `report.html` shows both.
     """
     folder = output_folder(Path(config.output_dir) / "test")
     predictor = Predictor.from_checkpoint(config, weights)
-    loader = build_loader(config, build_dataset(config, "test", predictor.input))
+    dataset = build_dataset(config, "test", predictor.input)
+    loader = build_loader(config, dataset)
     with detection_writer(folder / "detections.jsonl", config.classes) as write:
         numbers = evaluate(predictor.batch, loader, build_metrics(config), config.log_interval, write)
     write_json(folder / "metrics.json", numbers)
+    write_report(folder, config, dataset, read_detections(folder / "detections.jsonl").samples, numbers)
     logger.info("%s", table(numbers))
-    logger.info("numbers and detections are in %s", folder)
+    logger.info("numbers, detections and a report to look at are in %s", folder)
     return numbers
 
 

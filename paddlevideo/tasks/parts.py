@@ -14,6 +14,7 @@ from paddlevideo import modeling as _modeling
 from paddlevideo.config import Config
 from paddlevideo.loader.collate import collate
 from paddlevideo.loader.datasets import VideoDataset
+from paddlevideo.loader.index import IndexScan
 from paddlevideo.metrics.base import Metric
 from paddlevideo.modeling.models import InputTransform, VideoModel
 from paddlevideo.registry import DATASETS, METRICS, MODELS, SAMPLERS, TRANSFORMS
@@ -48,6 +49,20 @@ def build_dataset(config: Config, phase: Phase, input: InputTransform) -> VideoD
     parts = build_pipeline(config.PIPELINE[phase], input)
     dataset: VideoDataset = DATASETS.build(config.DATASET[phase], classes=config.classes, seed=seed, **parts)
     return dataset
+
+
+def scan_dataset(config: Config, phase: str) -> IndexScan:
+    """The annotation of a phase's dataset with all that is wrong in it; nothing is built.
+
+    Raises:
+        KeyError: the config has no such dataset, or it has no name.
+        FileNotFoundError: there is no annotation.
+        NotImplementedError: it is no boxes in videos.
+    """
+    if "name" not in config.DATASET.get(phase, ()):
+        raise KeyError(f"DATASET.{phase} is missing in the config, or has no name")
+    node = config.DATASET[phase]
+    return DATASETS.get(node["name"]).scan(node)
 
 
 def build_annotations(config: Config, phase: Phase) -> VideoDataset:

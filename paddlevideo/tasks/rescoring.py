@@ -13,6 +13,7 @@ from paddlevideo.metrics.protocols import protocol_metrics
 from paddlevideo.tasks.detection_file import DetectionFile, read_detections
 from paddlevideo.tasks.evaluation import table
 from paddlevideo.tasks.parts import build_annotations, build_metrics
+from paddlevideo.tasks.report import write_report
 from paddlevideo.types import Arrays, Meta, Prediction
 from paddlevideo.utils.collector import collector_paused
 from paddlevideo.utils.files import output_folder, write_json
@@ -26,7 +27,7 @@ def rescore(config: Config, path: Path, protocol: str | None = None, output: Pat
         config: its `DATASET.test` is what the file was written for; of the network nothing is needed.
         path: of the file.
         protocol: name of a set of metrics, see `metrics/protocols.py`; None for those of the config.
-        output: folder for `metrics.json`; None to print only.
+        output: folder for `metrics.json` and `report.html`; None to print only.
 
     Returns:
         The numbers of all metrics that this test set allows; which it does not allow, and why, is logged.
@@ -38,27 +39,30 @@ def rescore(config: Config, path: Path, protocol: str | None = None, output: Pat
     chosen = config if protocol is None else dataclasses.replace(config, METRIC=protocol_metrics(protocol))
     metrics = build_metrics(chosen)
     with collector_paused():
-        numbers = _measured(config, path, metrics)
-    logger.info("%s", table(numbers))
-    if output is not None:
-        write_json(output_folder(output) / "metrics.json", numbers)
-        logger.info("the numbers are in %s", output / "metrics.json")
+        detections = _read(config, path)
+        dataset = build_annotations(config, "test")
+        targets = matching_targets(detections, dataset, path)
+        background = sum(not has_truths(target) for target in targets)
+        note = ", which published frame metrics leave out (background: false)" if background else ""
+        logger.info("%s: %d samples, %d of them without truths%s", path, len(targets), background, note)
+        numbers = measure(metrics, detections.samples, targets)
+        logger.info("%s", table(numbers))
+        if output is not None:
+            write_json(output_folder(output) / "metrics.json", numbers)
+            write_report(output, chosen, dataset, detections.samples, numbers)
+            logger.info("the numbers and a report to look at are in %s", output)
     return numbers
 
 
-def _measured(config: Config, path: Path, metrics: list[Metric]) -> dict[str, float]:
-    """The numbers of a file's samples."""
+def _read(config: Config, path: Path) -> DetectionFile:
+    """The detections of a file that has the classes of the config."""
     detections = read_detections(path)
     if detections.classes != tuple(config.classes):
         raise ValueError(
             f"{path}:1: its {len(detections.classes)} classes ({', '.join(detections.classes)}) are not the config's "
             f"{len(config.classes)} ({', '.join(config.classes)}); take the config that the file was written with"
         )
-    targets = matching_targets(detections, build_annotations(config, "test"), path)
-    background = sum(not has_truths(target) for target in targets)
-    note = ", which published frame metrics leave out (background: false)" if background else ""
-    logger.info("%s: %d samples, %d of them without truths%s", path, len(targets), background, note)
-    return measure(metrics, detections.samples, targets)
+    return detections
 
 
 def matching_targets(detections: DetectionFile, dataset: VideoDataset, path: Path) -> list[Arrays]:

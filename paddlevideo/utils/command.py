@@ -1,9 +1,16 @@
-"""How a command ends: errors that a user can mend become one line and exit code 1."""
+"""How a command was called, and how it ends: errors that a user can mend become one line and exit code 1."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
+from pathlib import Path
+
+
+def command_line() -> str:
+    """The command that this process was started with, as one would type it."""
+    return shlex.join([Path(sys.executable).name, *sys.argv])
 
 
 def run_command(job: Callable[[], object]) -> int:

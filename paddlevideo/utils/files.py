@@ -45,6 +45,24 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
         write(temporary)
 
 
+def parse_json_line(line: bytes, where: str, remedy: str) -> Any:
+    """The value of one line of a file of JSON lines.
+
+    Args:
+        line: with its line end; only the last line of a file may lack it.
+        where: file and line, which begin the message.
+        remedy: what to do, which ends it.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    try:
+        return json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        kind = "not a line of JSON" if line.endswith(b"\n") else "the last line is no JSON, or was cut off"
+        raise ValueError(f"{where}: {kind} ({error}); {remedy}") from error
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write plain containers as indented JSON."""
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
@@ -59,9 +77,4 @@ def read_json_lines(path: Path, remedy: str) -> Iterator[tuple[int, Any]]:
     """
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            try:
-                value = json.loads(line.decode("utf-8"))
-            except (ValueError, RecursionError) as error:
-                kind = "not a line of JSON" if line.endswith(b"\n") else "the last line is no JSON, or was cut off"
-                raise ValueError(f"{path}:{number}: {kind} ({error}); {remedy}") from error
-            yield number, value
+            yield number, parse_json_line(line, f"{path}:{number}", remedy)

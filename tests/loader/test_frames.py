@@ -228,3 +228,32 @@ def test_bad_requests(tmp_path):
         source.read(np.array([], np.int64))
     with pytest.raises(FileNotFoundError, match=r"none\.mp4"):
         open_source(tmp_path / "none.mp4")
+
+
+def test_every_damaged_picture_of_a_folder_is_named(tmp_path):
+    folder = write_folder(tmp_path / "a", 5)
+    for number in (1, 4):
+        path = folder / f"{number:05d}.png"
+        path.write_bytes(path.read_bytes()[:-20])
+    cv2.imwrite(str(folder / "00005.png"), np.zeros((8, 8, 3), np.uint8))
+    damages = list(FrameFolder(folder).damages())
+    assert [text.split(":")[0] for text in damages] == [str(folder / f"0000{k}.png") for k in (1, 4, 5)]
+    assert "is 8x8, but 00002.png is 96x64" in damages[2]
+
+
+def test_damages_of_a_video(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.avi", 12, "MJPG")
+    assert list(VideoFile(path).damages()) == []
+
+    class Broken(Capture):
+        count = 0
+
+        def retrieve(self):
+            self.count += 1
+            return self.inner.retrieve() if self.count < 8 else (False, None)
+
+    video = VideoFile(path)
+    assert len(video) == 12
+    monkeypatch.setattr(module.cv2, "VideoCapture", Broken)
+    (text,) = video.damages()
+    assert text == f"{path}: a frame cannot be decoded; the video is damaged; it is frame 8 of 12"

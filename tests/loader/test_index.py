@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paddlevideo.loader.index import ActionIndex, VideoEntry, read_index, write_index
+from paddlevideo.loader.index import ActionIndex, VideoEntry, read_index, scan_index, write_index
 
 HEADER = {"format": "action-boxes", "version": 1, "classes": ["Run", "Sit"], "root": "media"}
 VIDEO = {"id": "Run/a", "source": "Run/a.avi", "num_frames": 9, "size": [48, 64], "boxes": [[1, 0, 1, 2, 3.5, 4]]}
@@ -232,3 +232,37 @@ def test_the_size_of_ucf24_takes_seconds(tmp_path):
     start = time.process_time()
     assert sum(len(video.boxes) for video in read_index(tmp_path / "a.jsonl").videos) == count * each
     assert time.process_time() - start < 10
+
+
+def test_a_scan_names_every_defect_and_keeps_what_is_good(tmp_path):
+    good = [1, 0, 1, 2, 3.5, 4, 0]
+    boxes = [[10, 0, 1, 2, 3, 4, 0], good, [1, 5, 1, 2, 3, 4, 0], [2, 0, 3, 2, 3, 4, -1], [1, 0, 1, 1, 2, 2, 0]]
+    nodes = [{**VIDEO, "boxes": boxes}, "{", {**VIDEO, "id": "Run/b", "size": 3}, VIDEO, {**VIDEO, "id": "Run/c"}]
+    path = write_lines(tmp_path, HEADER, *nodes)
+    scan = scan_index(path)
+    assert [(defect.kind, defect.text.removeprefix(f"{path}:").split(":")[0]) for defect in scan.defects] == [
+        ("frame out of range", "2"),
+        ("label out of range", "2"),
+        ("box without area", "2"),
+        ("actor that is no tube", "2"),
+        ("line that is no video", "3"),
+        ("line that is no video", "4"),
+        ("video twice", "5"),
+        ("actors in part", "6"),
+    ]
+    assert [video.id for video in scan.index.videos] == ["Run/a", "Run/c"]
+    assert scan.lines == (2, 6)
+    assert scan.index.videos[0].boxes.tolist() == [good[:6]]
+    with pytest.raises(ValueError, match=r"train\.jsonl:2: Run/a: box 1: the frame should be"):
+        read_index(path)
+
+
+def test_a_scan_ends_at_a_wrong_header(tmp_path):
+    scan = scan_index(write_lines(tmp_path, {**HEADER, "version": 2}, "{"))
+    assert [defect.kind for defect in scan.defects] == ["header"]
+    assert scan.index.videos == ()
+
+
+def test_nesting_without_end_is_no_line_of_json(tmp_path):
+    with pytest.raises(ValueError, match=r"train\.jsonl:2: not a line of JSON"):
+        read_index(write_lines(tmp_path, HEADER, "[" * 100_000))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from paddlevideo.utils.drawing import color_of, draw_detections
+from paddlevideo.utils.drawing import CAPTION, CELL, color_of, contact_sheet, draw_detections, fit_picture
 
 CLASSES = ["Stand", "Wave", "Call"]
 BLACK = np.zeros((200, 300, 3), np.uint8)
@@ -37,3 +37,27 @@ def test_text_at_the_border_stays_in_the_picture_and_nothing_is_drawn_without_de
     corner = draw_detections(BLACK, prediction([[0.95, -0.1, 1.2, 1.3]] * 3, [0, 1, 2], [0.9, 0.8, 0.7]), CLASSES)
     assert corner.shape == BLACK.shape and corner.any()
     np.testing.assert_array_equal(draw_detections(BLACK, prediction([], [], []), CLASSES), BLACK)
+
+
+def test_a_truth_is_drawn_without_a_score_and_in_the_color_that_is_asked_for() -> None:
+    truth = {"boxes": np.array([[0.2, 0.4, 0.8, 0.9]]), "labels": np.array([1])}
+    plain, chosen = draw_detections(BLACK, truth, CLASSES), draw_detections(BLACK, truth, CLASSES, (200, 30, 40))
+    scored = draw_detections(BLACK, {**truth, "scores": np.array([0.9])}, CLASSES)
+    color = color_of(1, 3)
+    assert 0 < (plain == color).all(-1).sum() < (scored == color).all(-1).sum()  # the ground of a shorter text
+    assert (chosen == (200, 30, 40)).all(-1).sum() == (plain == color).all(-1).sum()
+
+
+def test_a_picture_fits_into_its_limits_with_its_aspect() -> None:
+    assert fit_picture(BLACK, (180, 240)).shape == (160, 240, 3)  # of 200 x 300
+    assert fit_picture(BLACK, (400, 2000)).shape == (400, 600, 3)
+
+
+def test_pictures_stand_in_rows_with_captions_below() -> None:
+    pictures = [np.full((CELL[0], CELL[1], 3), value, np.uint8) for value in (10, 20, 30)]
+    sheet = contact_sheet(pictures, ["a", "b", "c"], columns=2)
+    assert sheet.shape == (2 * (CELL[0] + CAPTION), 2 * CELL[1], 3)
+    assert sheet[5, CELL[1] + 5].tolist() == [20] * 3
+    assert sheet[CELL[0] + CAPTION + 5, 5].tolist() == [30] * 3
+    assert (sheet[CELL[0] : CELL[0] + CAPTION, : CELL[1]] < 100).any()  # letters
+    assert (sheet[CELL[0] + CAPTION :, CELL[1] :] == 255).all()

@@ -10,11 +10,11 @@ import numpy as np
 from paddlevideo.loader.datasets.base import VideoDataset
 from paddlevideo.loader.feature_bank import read_bank
 from paddlevideo.loader.frames import open_source
-from paddlevideo.loader.index import Boxes, VideoEntry, read_index
+from paddlevideo.loader.index import Boxes, IndexScan, VideoEntry, read_index, scan_index
 from paddlevideo.loader.samplers import Sampler
 from paddlevideo.loader.transforms import Transform
 from paddlevideo.registry import DATASETS
-from paddlevideo.types import Arrays, IntArray, Sample
+from paddlevideo.types import Arrays, IntArray, Node, Sample
 
 
 @DATASETS.register
@@ -81,6 +81,13 @@ class ActionDataset(VideoDataset):
             if every_frame
             else _choose(self.videos, step, background, background_margin)
         )
+
+    @classmethod
+    def scan(cls, node: Node) -> IndexScan:
+        """The index file of a config's `node`, see `VideoDataset`."""
+        if "index" not in node:
+            raise TypeError("dataset ActionDataset: argument 'index' is missing")
+        return scan_index(node["index"])
 
     def __len__(self) -> int:
         """Frames taken."""

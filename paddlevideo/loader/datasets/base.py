@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import paddle
 
+from paddlevideo.loader.index import IndexScan
 from paddlevideo.loader.samplers import Sampler
 from paddlevideo.loader.transforms import Transform
-from paddlevideo.types import Arrays, Sample
+from paddlevideo.types import Arrays, Node, Sample
 
 
 class VideoDataset(paddle.io.Dataset):
@@ -35,6 +36,16 @@ class VideoDataset(paddle.io.Dataset):
         super().__init__()
         self.sampler, self.transforms, self.input, self.seed = sampler, transforms, input, seed
         self.epoch = 0
+
+    @classmethod
+    def scan(cls, node: Node) -> IndexScan:
+        """The annotation that a config's `node` of this class names, read to its end whatever is wrong in it.
+
+        Raises:
+            FileNotFoundError: there is none.
+            NotImplementedError: the annotation of this class is no boxes in videos.
+        """
+        raise NotImplementedError(f"{cls.__name__} has no index of boxes that could be looked at")
 
     @abstractmethod
     def __len__(self) -> int:

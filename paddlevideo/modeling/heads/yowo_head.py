@@ -69,6 +69,8 @@ class YOWOHead(nn.Layer):
         exclusive: see `ClassProbabilities`.
     """
 
+    anchor_unit = 32.0  # pixels of the network's input: a grid cell
+
     def __init__(
         self, in_channels: int, num_classes: int, anchors: Sequence[Sequence[float]], exclusive: int | None = None
     ) -> None:

@@ -32,6 +32,8 @@ class YOWOPlusHead(nn.Layer):
             None where all exclude each other.
     """
 
+    anchor_unit = 1.0  # pixels of the network's input
+
     def __init__(
         self, in_channels: int, num_classes: int, anchors: Sequence[Sequence[float]], exclusive: int | None = None
     ) -> None:

@@ -49,7 +49,7 @@ class ClipInput:
                 f"ClipInput: num_frames should be positive and size multiples of {stride}, "
                 f"got {num_frames} frames of {height}x{width}"
             )
-        self.num_frames, self.height, self.width = num_frames, height, width
+        self.num_frames, self.size = num_frames, (height, width)
         self.scale = (1 / (255 * np.asarray(std))).astype(np.float32)
         self.shift = (np.asarray(mean) / np.asarray(std)).astype(np.float32)
         self.interpolation = INTERPOLATIONS[interpolation]
@@ -64,8 +64,8 @@ class ClipInput:
         frames = sample["frames"]
         if len(frames) != self.num_frames:
             raise ValueError(f"{sample['meta']['id']}: {len(frames)} frames, MODEL.input expects {self.num_frames}")
-        size = (self.width, self.height)
-        resized = np.stack([cv2.resize(frame, size, interpolation=self.interpolation) for frame in frames])
+        width_first = self.size[::-1]
+        resized = np.stack([cv2.resize(frame, width_first, interpolation=self.interpolation) for frame in frames])
         clip = resized.transpose(3, 0, 1, 2).astype(np.float32)  # [3, T, height, width]
         clip *= self.scale[:, None, None, None]
         clip -= self.shift[:, None, None, None]
@@ -73,4 +73,4 @@ class ClipInput:
 
     def spec(self) -> dict[str, InputSpec]:
         """Shape and type of the clip."""
-        return {"clip": InputSpec((3, self.num_frames, self.height, self.width))}
+        return {"clip": InputSpec((3, self.num_frames, *self.size))}

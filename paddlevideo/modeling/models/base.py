@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from paddle import Tensor, nn
@@ -16,6 +17,7 @@ class InputTransform(Protocol):
 
     sampling: Mapping[str, int]  # what a sampler has to deliver, such as num_frames
     causal: bool  # whether an answer needs nothing of what comes after its frame
+    size: tuple[int, int]  # height and width in pixels that pictures are resized to
 
     def __call__(self, sample: Sample) -> Arrays:
         """Inputs of one sample, without a batch axis."""
@@ -29,6 +31,19 @@ class Postprocess(Protocol):
 
     def __call__(self, decoded: Arrays, meta: list[Meta]) -> list[Prediction]:
         """One prediction for each sample of the batch."""
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """The shapes that a model's boxes start from, as its config has them.
+
+    Args:
+        shapes: `[A, 2]`, width and height.
+        unit: pixels of the network's input that a width or height of 1 stands for.
+    """
+
+    shapes: Sequence[Sequence[float]]
+    unit: float
 
 
 class VideoModel(nn.Layer):
@@ -65,6 +80,11 @@ class VideoModel(nn.Layer):
         Returns:
             None for a tensor whose rows do not depend on the classes.
         """
+        return None
+
+    @property
+    def anchors(self) -> Anchors | None:
+        """The shapes that boxes start from; None for a model without such shapes."""
         return None
 
     def decode(self, outputs: Tensors) -> Tensors:

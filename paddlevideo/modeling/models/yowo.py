@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import paddle
 from paddle import Tensor, nn
 
-from paddlevideo.modeling.models.base import InputTransform, Postprocess, VideoModel
+from paddlevideo.modeling.models.base import Anchors, InputTransform, Postprocess, VideoModel
 from paddlevideo.registry import BACKBONES, HEADS, INPUTS, LOSSES, MODELS, NECKS, POSTPROCESS
 from paddlevideo.types import IntArray, Node, Tensors
 
@@ -100,6 +100,11 @@ class YOWO(VideoModel):
         if self.backbone_3d is None:
             return super().describe(inputs)
         return self.backbone_3d(inputs["clip"]).mean([2, 3, 4])
+
+    @property
+    def anchors(self) -> Anchors:
+        """The anchors of the head."""
+        return Anchors(self.head.anchors, self.head.anchor_unit)
 
     def loss(self, outputs: Tensors, targets: Tensors) -> Tensors:
         """The loss of `raw` against `boxes [B, N, 4]`, `labels [B, N]`."""
