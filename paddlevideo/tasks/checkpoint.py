@@ -69,9 +69,10 @@ def start_from(model: VideoModel, location: str | Path, classes: Sequence[str]) 
     weights = read_weights(local_file(location))
     before = classes_beside(weights.path) if weights.source == OWN else ()
     state = model.state_dict()
+    is_clear = bool(before) or weights.source != OWN  # whether another length can only mean other classes
     fitted = {
         name: fit_rows(given, state[name].numpy(), partial(model.spoken_classes, name), before, classes)
-        if name in state
+        if name in state and is_clear
         else given
         for name, given in weights.tensors.items()
     }
@@ -142,13 +143,15 @@ class Comparison:
 def compare(model: nn.Layer, tensors: Arrays) -> Comparison:
     """How tensors differ from the parameters and buffers of a model."""
     wanted = {name: list(value.shape) for name, value in model.state_dict().items()}
+    floats = {name for name, value in model.state_dict().items() if "float" in str(value.dtype)}
     return Comparison(
         missing=[name for name in wanted if name not in tensors],
         unexpected=[name for name in tensors if name not in wanted],
         misshapen=[
-            f"{name} is {list(tensors[name].shape)}, the model has {shape}"
+            f"{name} is {_spell(tensors[name])}, the model has {shape}"
             for name, shape in wanted.items()
-            if name in tensors and list(tensors[name].shape) != shape
+            if name in tensors
+            and (list(tensors[name].shape) != shape or (name in floats and tensors[name].dtype.kind != "f"))
         ],
     )
 
@@ -168,8 +171,10 @@ def fit_rows(
     Returns:
         `given` itself where only its values differ, or where it does not fit.
     """
+    if given.ndim != own.ndim or given.shape[1:] != own.shape[1:] or not given.ndim:
+        return given
     old, new = spoken(len(given)), spoken(len(own))
-    if old is None or new is None or given.shape[1:] != own.shape[1:]:
+    if old is None or new is None:
         return given
     if before and old.max() + 1 != len(before):
         return given  # of other anchors
@@ -182,6 +187,10 @@ def fit_rows(
             return given
         fitted[new == label] = given[old == source]
     return fitted
+
+
+def _spell(tensor: npt.NDArray[Any]) -> str:
+    return f"{list(tensor.shape)}" + ("" if tensor.dtype.kind == "f" else f" of {tensor.dtype}")
 
 
 def classes_beside(weights: Path) -> tuple[str, ...]:
@@ -235,7 +244,8 @@ def load_training(model: nn.Layer, optimizer: Any, path: Path) -> dict[str, Any]
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no training state to resume from; it is written at the end of every epoch")
     state = load_pickle(path)
-    if not isinstance(state, dict) or set(state) != {"optimizer", "schedule", "progress"}:
+    parts = {"optimizer", "schedule", "progress"}
+    if not isinstance(state, dict) or set(state) != parts or not all(isinstance(state[p], dict) for p in parts):
         raise ValueError(f"{path}: not a training state written by this program")
     names = {key: parameter.name for key, parameter in model.named_parameters()}
     restored: dict[str, Any] = {}

@@ -41,7 +41,7 @@ def local_file(location: str | Path) -> Path:
         raise ValueError(f"{location}: expected a URL with the sum of its file, {FORM}; sha256sum prints it")
     folder = output_folder(Path(os.environ.get(CACHE_VARIABLE, Path.home() / ".cache" / "paddlevideo")))
     path = folder / f"{expected[:16].lower()}-{url.partition('?')[0].rpartition('/')[2]}"
-    if not path.is_file():
+    if not path.is_file() or _sum(path) != expected.lower():
         _fetch(url, path, expected.lower())
     return path
 
@@ -50,7 +50,7 @@ def _fetch(url: str, path: Path, expected: str) -> None:
     partial = path.with_name(f"{path.name}.part")
     try:
         _download(url, partial)
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, ValueError) as error:
         have = partial.stat().st_size if partial.exists() else 0
         raise ConnectionError(
             f"{url}: could not be fetched ({error}); {have} bytes are kept in {partial}. Try again, or get the file "

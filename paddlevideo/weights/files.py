@@ -21,6 +21,7 @@ from paddlevideo.weights.torch_file import is_torch_file, load_torch_file
 
 OWN = "weights of this program"
 CONTAINERS = ("state_dict", "model")  # keys under which checkpoints keep their tensors
+PADDLE_NAMES = "StructuredToParameterName@@"
 WRAPPERS = ("module", "model", "backbone")  # first parts of names that say nothing, if all names have them
 
 
@@ -47,14 +48,17 @@ def read_weights(path: Path) -> Weights:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such weight file")
-    tensors = _without_wrappers(_tensors_of(_load(path), path))
+    tensors, others = _tensors_of(_load(path), path)
+    tensors = _without_wrappers(tensors)
     source = next((source for source in SOURCES if source.knows(tensors)), None)
     if source is None:
-        return Weights(path, OWN, tensors)
+        return Weights(path, OWN, tensors, others)
     names = {name: source.our_name(name) for name in tensors}
     ours = {new: tensors[old] for old, new in names.items() if new is not None}
     left_out = tuple(old for old, new in names.items() if new is None)
-    return Weights(path, source.title, ours, left_out, source.whole_parts)
+    if len(ours) + len(left_out) < len(tensors):
+        raise ValueError(f"{path}: two of its names mean the same tensor of {source.title}; it is damaged")
+    return Weights(path, source.title, ours, (*left_out, *others), source.whole_parts)
 
 
 def write_tensors(tensors: Arrays, path: Path) -> None:
@@ -101,27 +105,27 @@ def _load(path: Path) -> Any:
 def _explained(load: Callable[[Path], Any], path: Path, kind: str) -> Any:
     try:
         return load(path)
-    except OSError:
-        raise
     except Exception as error:  # a damaged file can fail in any way
         raise ValueError(
             f"{path}: refused, not {kind} that is whole and holds nothing but tensors, containers and numbers "
-            f"({error or type(error).__name__}); get the file again from where it was published"
+            f"({str(error) or type(error).__name__}); get the file again from where it was published"
         ) from error
 
 
-def _tensors_of(content: Any, path: Path) -> Arrays:
-    """The named tensors of a file, which may lie in a container."""
+def _tensors_of(content: Any, path: Path) -> tuple[Arrays, tuple[str, ...]]:
+    """The named tensors of a file, which may lie in a container, and the names of what else lies among them."""
     for key in CONTAINERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     if not isinstance(content, Mapping):
         raise ValueError(f"{path}: expected named tensors, got {type(content).__name__}; is this a weight file?")
-    tensors = {str(name): value for name, value in content.items() if isinstance(value, np.ndarray)}
+    # In a container Paddle writes each tensor with its global name, and beside the tensors a table of these names.
+    named = {str(k): v[1] if isinstance(v, tuple) and len(v) == 2 else v for k, v in content.items()}
+    tensors = {name: value for name, value in named.items() if isinstance(value, np.ndarray)}
     if not tensors:
         held = ", ".join(map(str, list(content)[:5])) or "nothing"
         raise ValueError(f"{path}: expected named tensors, directly or under {' or '.join(CONTAINERS)}, got {held}")
-    return tensors
+    return tensors, tuple(name for name in named if name not in tensors and name != PADDLE_NAMES)
 
 
 def _without_wrappers(tensors: Arrays) -> Arrays:

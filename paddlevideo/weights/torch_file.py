@@ -18,7 +18,7 @@ from typing import IO, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from paddlevideo.utils.safe_pickle import ArrayUnpickler
+from paddlevideo.utils.safe_pickle import ArrayUnpickler, Name
 
 MAGIC = 0x1950A86A20F9469CFC6C  # of the files before version 1.6, as their first pickle
 ITEMS = {  # how the numbers of a block are stored; bfloat16 as the upper half of a float32
@@ -44,19 +44,14 @@ class Settings:
         """Forget them."""
 
 
-class StorageType:
-    """Stands for a class of PyTorch that says which numbers a block holds."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-
 def rebuild_tensor(block: Block, offset: int, size: Sequence[int], stride: Sequence[int], *_: Any) -> Block:
     """The tensor that looks at a block in this way.
 
     Raises:
         UnpicklingError: it would look beyond the block, or is larger than it.
     """
+    if any(type(number) is not int for number in (offset, *size, *stride)):  # those of numpy overflow
+        raise pickle.UnpicklingError("the place of a tensor should be given by integers")
     last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
     count = math.prod(size)
     if min((offset, *size, *stride)) < 0 or count > len(block) or (count and last >= len(block)):
@@ -76,9 +71,9 @@ class _TensorUnpickler(ArrayUnpickler):
         ("torch._utils", "_rebuild_tensor"): rebuild_tensor,
         ("torch._utils", "_rebuild_tensor_v2"): rebuild_tensor,
         ("torch._utils", "_rebuild_parameter"): rebuild_parameter,
-        ("torch", "Size"): tuple,
+        ("torch", "Size"): ArrayUnpickler.allowed["builtins", "tuple"],
         ("argparse", "Namespace"): Settings,
-        **{("torch", name): StorageType(name) for name in ITEMS},
+        **{("torch", name): Name(name) for name in ITEMS},
     }
 
     def __init__(self, file: IO[bytes], read_block: ReadBlock) -> None:
@@ -89,8 +84,9 @@ class _TensorUnpickler(ArrayUnpickler):
     def persistent_load(self, pid: Any) -> Block:
         """The block that a tensor looks at; several may look at one."""
         word, kind, key, _, count, *rest = pid
-        if word != "storage" or not isinstance(kind, StorageType) or any(rest):
-            raise pickle.UnpicklingError(f"it describes a block of memory as {pid}; expected a storage")
+        is_block = word == "storage" and isinstance(kind, Name) and kind.name in ITEMS and not any(rest)
+        if not is_block or type(key) is not str or type(count) is not int or count < 0:
+            raise pickle.UnpicklingError("it describes a block of memory otherwise than PyTorch does")
         if key not in self.blocks:
             self.blocks[key] = self.read_block(key, kind.name, count)
         return self.blocks[key]
@@ -152,7 +148,7 @@ def _load_blocks_behind(file: IO[bytes], size: int) -> Any:
         if kind == "BFloat16Storage":
             raise pickle.UnpicklingError("it holds bfloat16 in the format of PyTorch before 1.6; save it anew")
         item = np.dtype(ITEMS[kind])
-        claimed += abs(count) * item.itemsize
+        claimed += count * item.itemsize
         if claimed > size:
             raise pickle.UnpicklingError(f"its blocks claim {claimed} bytes, the file has {size}")
         return np.empty(count, item)
@@ -162,7 +158,10 @@ def _load_blocks_behind(file: IO[bytes], size: int) -> Any:
         raise pickle.UnpicklingError(f"it is of version {protocol}, little-endian {facts['little_endian']}")
     description = _TensorUnpickler(file, make_block)
     content = description.load()
-    for key in ArrayUnpickler(file).load():
+    keys = ArrayUnpickler(file).load()
+    if sorted(keys) != sorted(description.blocks):
+        raise pickle.UnpicklingError("its list of blocks is not that of its tensors")
+    for key in keys:
         block = description.blocks[key]
         (count,) = struct.unpack("<q", file.read(8))
         data = file.read(block.nbytes)

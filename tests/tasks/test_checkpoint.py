@@ -241,3 +241,16 @@ def test_a_source_without_whole_parts_may_fill_what_it_has() -> None:
     assert check_parts(model, weights) == ["trunk.bias", "head"]
     with pytest.raises(ValueError, match=r"1 missing: trunk\.bias"):
         check_parts(model, dataclasses.replace(weights, whole_parts=True))
+
+
+def test_weights_of_another_kind_of_number_are_refused(tmp_path: Path) -> None:
+    state = {name: value.numpy() for name, value in Detector(2).state_dict().items()}
+    write_tensors({**state, "trunk.bias": np.ones(3, np.int64)}, tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match=r"trunk\.bias is \[3\] of int64, the model has \[3\]"):
+        load_weights(Detector(2), tmp_path / "w.safetensors")
+
+
+def test_without_class_names_another_length_of_ours_is_refused(tmp_path: Path) -> None:
+    save_weights(Detector(3), tmp_path / "best.pdparams")
+    with pytest.raises(ValueError, match=r"head\.weight is \[5, 3, 1, 1\]"):
+        start_from(Detector(2), tmp_path / "best.pdparams", ("a", "b"))

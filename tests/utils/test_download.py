@@ -100,3 +100,16 @@ def test_a_path_stays_a_path(tmp_path: Path) -> None:
         local_file(tmp_path / "none.pth")
     with pytest.raises(FileNotFoundError, match="no such weight file"):
         local_file(f"file:///etc/passwd#sha256={SUM}")
+
+
+def test_a_file_that_was_changed_in_the_cache_is_fetched_again(server: str) -> None:
+    path = local_file(f"{server}/weights.pth#sha256={SUM}")
+    path.write_bytes(CONTENT[:-1] + b"x")
+    assert local_file(f"{server}/weights.pth#sha256={SUM}").read_bytes() == CONTENT
+
+
+def test_a_download_that_was_complete_but_not_yet_checked(server: str, tmp_path: Path) -> None:
+    path = local_file(f"{server}/weights.pth#sha256={SUM}")
+    path.rename(path.with_name(f"{path.name}.part"))
+    assert local_file(f"{server}/weights.pth#sha256={SUM}").read_bytes() == CONTENT
+    assert Handler.ranges == [None, f"bytes={len(CONTENT)}-"]

@@ -20,7 +20,7 @@ class Payload:
         return os.mkdir, (str(self.marker),)
 
 
-@pytest.mark.parametrize("protocol", [3, 4, 5])
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_arrays_and_containers_come_back(tmp_path, protocol):
     value = OrderedDict(
         boxes=np.array([[250, 1, 9, 8]], np.uint8),
@@ -89,6 +89,52 @@ def test_either_byte_order_comes_back(tmp_path, order):
     path = tmp_path / "order.pkl"
     path.write_bytes(pickle.dumps(np.array([1.5, -2], np.dtype("f4").newbyteorder(order))))
     assert load_pickle(path).tolist() == [1.5, -2]
+
+
+class Call:
+    """Pickles as a call."""
+
+    def __init__(self, function, *arguments) -> None:
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self):
+        return self.function, self.arguments
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (Call(np.ndarray, (1 << 33,)), "not callable"),  # would take 64 GB
+        (Call(np.ndarray, (1,), np.dtype("f8"), b"12345678"), "not callable"),
+        (np.dtype("O"), "only numbers and text"),
+        (np.dtype("S70000"), "only numbers and text"),
+        (Call(np.float64(1).__reduce__()[0], np.dtype("S60000")), "missing"),
+        (Call(np.float64(1).__reduce__()[0], np.dtype("f8"), b"1"), "as many bytes"),
+        ({(): 1}, "a key should be a text or a number, got tuple"),  # nested ones may take for ever to hash
+        ({1, 2}, "it holds a set"),
+        (frozenset({1}), "it holds a set"),
+        (Call(tuple, np.arange(9)), "a tuple should be made of a list, got ndarray"),
+    ],
+)
+def test_what_could_crash_or_take_for_ever_is_refused(tmp_path, value, problem):
+    path = tmp_path / "evil.pkl"
+    path.write_bytes(pickle.dumps(value, protocol=4))
+    with pytest.raises(ValueError, match=rf"evil\.pkl: refused.*{problem}"):
+        load_pickle(path)
+
+
+def test_arrays_that_share_their_bytes_may_not_fill_the_memory(tmp_path):
+    array = np.zeros(100_000, ">i8")  # a byte order that is copied
+    make, arguments, state = array.__reduce__()
+    shared = list(state)
+
+    class Again:
+        def __reduce__(self):
+            return make, arguments, tuple(shared)
+
+    (tmp_path / "many.pkl").write_bytes(pickle.dumps([Again() for _ in range(50)], protocol=4))
+    with pytest.raises(ValueError, match="more memory than the file has bytes"):
+        load_pickle(tmp_path / "many.pkl")
 
 
 def test_code_is_not_run(tmp_path):

@@ -155,3 +155,25 @@ def test_a_truncated_darknet_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "yolo.weights").write_bytes(struct.pack("<4i", 0, 1, 0, 32013312) + bytes(4000))
     with pytest.raises(ValueError, match=r"yolo\.weights: not a weight file \(4016 bytes"):
         read_weights(tmp_path / "yolo.weights")
+
+
+def test_tensors_in_a_container_of_paddle(tmp_path: Path) -> None:
+    layer = paddle.nn.Linear(3, 2)
+    paddle.save({"state_dict": layer.state_dict(), "epoch": 1}, str(tmp_path / "w.pdparams"))
+    weights = read_weights(tmp_path / "w.pdparams")
+    np.testing.assert_array_equal(weights.tensors["weight"], layer.weight.numpy())
+    assert weights.left_out == ()
+
+
+def test_what_is_no_tensor_is_told(tmp_path: Path) -> None:
+    (tmp_path / "w.pdparams").write_bytes(pickle.dumps({"w": np.ones(2, np.float32), "steps": 7}))
+    assert read_weights(tmp_path / "w.pdparams").left_out == ("steps",)
+
+
+def test_two_names_for_one_tensor_are_refused(tmp_path: Path) -> None:
+    names = ("0", "backbone_2d.models.0.conv1.weight"), ("1", "backbone_2d.models.7.conv1.weight")
+    others = ("backbone_3d.x", "cfam.x", "conv_final.weight")
+    tensors = {name: np.ones(2, np.float32) for name in (*(name for _, name in names), *others)}
+    save_file(tensors, tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match="two of its names mean the same tensor of official YOWO"):
+        read_weights(tmp_path / "w.safetensors")

@@ -12,6 +12,7 @@ from paddlevideo.weights import read_weights
 from paddlevideo.weights.torch_file import load_torch_file
 from tests.weights.torch_writer import Block, Call, Global, tensor, write_torch_file
 
+DTYPE = Call(Global("numpy", "dtype"), "i8", False, True)
 REBUILD = Global("torch._utils", "_rebuild_tensor_v2")
 
 
@@ -93,6 +94,30 @@ def test_a_tensor_beyond_its_block_is_refused(
     block = Block("0", "FloatStorage", np.arange(4, dtype=np.float32))
     write_torch_file(tmp_path / "w.pth", {"w": Call(REBUILD, block, offset, size, stride, False, {})}, legacy)
     with pytest.raises(ValueError, match=r"w\.pth: refused.*does not fit into its 4 numbers"):
+        read_weights(tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_places_that_are_no_plain_integers_are_refused(tmp_path: Path, legacy: bool) -> None:
+    block = Block("0", "FloatStorage", np.arange(4, dtype=np.float32))
+    stride = Call(Global("numpy.core.multiarray", "scalar"), DTYPE, b"\x01\x00\x00\x00\x00\x00\x00\x40")
+    write_torch_file(tmp_path / "w.pth", {"w": Call(REBUILD, block, 0, (3,), (stride,), False, {})}, legacy)
+    with pytest.raises(ValueError, match="should be given by integers"):
+        read_weights(tmp_path / "w.pth")
+
+
+def test_numbers_of_numpy_beside_the_tensors(tmp_path: Path) -> None:
+    score = Call(Global("numpy.core.multiarray", "scalar"), DTYPE, b"\x01" + bytes(7))
+    write_torch_file(tmp_path / "w.pth", {"state_dict": {"w": np.ones(2, np.float32)}, "score": score})
+    assert load_torch_file(tmp_path / "w.pth")["score"] == 1
+
+
+def test_a_list_of_blocks_that_lacks_one_is_refused(tmp_path: Path) -> None:
+    write_torch_file(tmp_path / "w.pth", {"w": np.ones(2, np.float32)}, legacy=True)
+    data = (tmp_path / "w.pth").read_bytes()
+    listed = data.rindex(b"\x80\x02]")
+    (tmp_path / "w.pth").write_bytes(data[:listed] + b"\x80\x02].")
+    with pytest.raises(ValueError, match="its list of blocks is not that of its tensors"):
         read_weights(tmp_path / "w.pth")
 
 

@@ -89,8 +89,10 @@ class YOWOHead(nn.Layer):
         """What a loss has to know of this head."""
         return {"anchors": self.anchors, **self.probabilities.loss_arguments}
 
-    def spoken_classes(self, rows: int) -> IntArray:
-        """The class of each of the convolution's rows, -1 for boxes and objects, with so many rows."""
+    def spoken_classes(self, rows: int) -> IntArray | None:
+        """The class of each of the convolution's rows, -1 for boxes and objects; None if it cannot have so many."""
+        if rows % len(self.anchors) or rows // len(self.anchors) < 6:
+            return None
         one_anchor = np.arange(rows // len(self.anchors)) - 5
         return np.tile(one_anchor.clip(min=-1), len(self.anchors))
 

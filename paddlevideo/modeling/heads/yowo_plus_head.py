@@ -54,8 +54,10 @@ class YOWOPlusHead(nn.Layer):
         """What a loss has to know of this head."""
         return {"anchors": self.anchors, **self.probabilities.loss_arguments}
 
-    def spoken_classes(self, rows: int) -> IntArray:
-        """The class of each of the convolution's rows, -1 for boxes and objects, with so many rows."""
+    def spoken_classes(self, rows: int) -> IntArray | None:
+        """The class of each of the convolution's rows, -1 for boxes and objects; None if it cannot have so many."""
+        if rows % len(self.anchors) or rows // len(self.anchors) < 6:
+            return None
         count = len(self.anchors)
         classes = np.tile(np.arange(rows // count - 5), count)
         return np.concatenate([np.full(count, -1), classes, np.full(4 * count, -1)])
