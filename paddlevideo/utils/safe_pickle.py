@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 _NUMBERS_AND_TEXT = "biufcSU"  # kinds of dtype
 _LONGEST_TEXT = 1 << 16  # bytes of one element
-_KEYS = (str, int, float, bool, bytes, type(None))
+_KEYS = (str, int, float, bytes, type(None), np.generic)
 
 
 class Name:
@@ -76,7 +76,7 @@ def _no_bytes() -> bytes:
 
 def _check_key(key: Any) -> Any:
     """A key of a dict; the hash of nested tuples may take for ever."""
-    if type(key) not in _KEYS:
+    if not isinstance(key, _KEYS):
         raise pickle.UnpicklingError(f"a key should be a text or a number, got {type(key).__name__}")
     return key
 
