@@ -6,6 +6,7 @@ import dataclasses
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +14,7 @@ import pytest
 
 from paddlevideo.config import Config, load_config
 from paddlevideo.tasks.trainer import Trainer
+from paddlevideo.utils import device
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHIPPED = REPOSITORY / "tests" / "golden"
@@ -44,6 +46,14 @@ def load_script(path: str) -> ModuleType:
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session", autouse=True)
+def memory_goes_back() -> Iterator[None]:
+    """The suite builds many large networks in one process, which must not stay as large as all of them were."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(device, "keep_freed_memory", lambda: None)
+        yield
 
 
 @pytest.fixture(scope="session")
