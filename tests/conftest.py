@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
+import gc
 import importlib.util
 import os
 import sys
@@ -54,6 +56,16 @@ def memory_goes_back() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(device, "keep_freed_memory", lambda: None)
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_left_behind() -> Iterator[None]:
+    """After the tests of a file the memory of their networks goes back to the system, where glibc can do that."""
+    yield
+    gc.collect()
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
 
 
 @pytest.fixture(scope="session")
