@@ -7,7 +7,7 @@ frame that the boxes were annotated on).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 Frames: TypeAlias = npt.NDArray[np.uint8]  # [T, H, W, 3], RGB
+FrameChange: TypeAlias = Callable[[Frames], Frames]  # [T, H, W, 3] to the same of another height and width
 IntArray: TypeAlias = npt.NDArray[np.int64]
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
@@ -34,11 +35,27 @@ class InputSpec:
     dtype: Literal["float32", "int64"] = "float32"
 
 
-class FrameSource(Protocol):
-    """Frames that can be read by number."""
+class InputTransform(Protocol):
+    """Turns samples into network inputs; deterministic, and the only place that does.
 
-    def __len__(self) -> int:
-        """How many frames there are."""
+    It does so in two steps, so that what waits for its batch, or goes from one process to another, is small.
+    """
 
-    def read(self, indices: IntArray) -> Frames:
-        """Frames `indices` (from 0, any order, repeats allowed) as uint8 `[T, H, W, 3]`, RGB."""
+    sampling: Mapping[str, int]  # what a sampler has to deliver, such as num_frames
+    causal: bool  # whether an answer needs nothing of what comes after its frame
+    size: tuple[int, int]  # height and width in pixels that pictures are resized to
+
+    def __call__(self, sample: Sample) -> Arrays:
+        """Inputs of one sample, without a batch axis: both steps."""
+
+    def resize(self, frames: Frames) -> Frames:
+        """Frames `[T, H, W, 3]` at the size that the network takes; the frames themselves if they have it."""
+
+    def pack(self, sample: Sample) -> Arrays:
+        """The first step: what the inputs of a sample follow from, in few bytes."""
+
+    def unpack(self, packed: Arrays) -> Arrays:
+        """The second step: packed arrays with a batch axis to inputs with a batch axis."""
+
+    def spec(self) -> dict[str, InputSpec]:
+        """Shape and type of every input, without a batch axis."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
+from itertools import chain, islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from paddlevideo.types import Frames, IntArray
+from paddlevideo.types import FrameChange, Frames, IntArray
 
 try:
     import decord
@@ -22,13 +23,23 @@ except ImportError:  # it has no wheels for ARM; OpenCV reads the same frames
     decord = None
 
 DEFAULT_FPS = 25.0
-_PICTURE = re.compile(r"(\d+)\.(?:jpg|png)", re.IGNORECASE)
+_PICTURE = re.compile(r"([0-9]+)\.(?:jpg|png)", re.IGNORECASE)
 _PICTURE_ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89P": b"IEND\xaeB\x60\x82"}  # JPEG and PNG: first bytes, last bytes
 _TEXT_PROBE_BYTES = 4096
+_LOST_IN_A_ROW = 3  # damaged frames of a video after which more are looked for
+_PROBE_FRAMES = 16  # decoded at the beginning of a video to see whether its packets tell the truth
 _SAME_PICTURE = 4.0  # mean difference in grey levels that two decoders may have
+_ROUNDING = 1.5  # milliseconds by which distances between evenly spaced frames differ, as some files round times
+
+Times = npt.NDArray[np.float64]  # [N], milliseconds
 
 
-def open_source(path: str | Path, num_frames: int | None = None) -> FrameFolder | VideoFile:
+def as_decoded(frames: Frames) -> Frames:
+    """The frames themselves: the change that is none."""
+    return frames
+
+
+def open_source(path: str | Path, num_frames: int | None = None) -> FrameSource:
     """The frames of a folder of pictures or of a video file.
 
     Args:
@@ -40,7 +51,7 @@ def open_source(path: str | Path, num_frames: int | None = None) -> FrameFolder 
         ValueError: not a source of frames, or another number of them.
     """
     path = Path(path)
-    source = FrameFolder(path) if path.is_dir() else VideoFile(path)
+    source: FrameSource = FrameFolder(path) if path.is_dir() else VideoFile(path)
     if num_frames is not None and len(source) != num_frames:
         raise ValueError(
             f"{path}: expected {num_frames} frames, got {len(source)}; "
@@ -49,8 +60,62 @@ def open_source(path: str | Path, num_frames: int | None = None) -> FrameFolder 
     return source
 
 
-class FrameFolder:
+class FrameSource(ABC):
+    """Frames that can be read by number."""
+
+    path: Path
+    fps: float  # frames a second
+
+    @property
+    @abstractmethod
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many frames there are."""
+
+    @abstractmethod
+    def decode(self, numbers: Sequence[int]) -> Iterator[Frames]:
+        """Frames `numbers`, from 0 and rising, `[H, W, 3]` each.
+
+        Raises:
+            FileNotFoundError: a frame has gone.
+            ValueError: a damaged frame, or frames of several sizes.
+        """
+
+    def frames(self) -> Iterator[Frames]:
+        """All frames in order, `[H, W, 3]` each; one pass, one frame in memory; see `decode` for errors."""
+        return self.decode(range(len(self)))
+
+    @abstractmethod
+    def damages(self) -> Iterator[str]:
+        """What is wrong with the frames, all of which are read: damaged ones, or those of another size."""
+
+    def read(self, indices: IntArray, change: FrameChange = as_decoded) -> Frames:
+        """Frames `indices` (from 0, any order, repeats allowed) as uint8 `[T, H, W, 3]`, RGB.
+
+        Args:
+            indices: `[T]`.
+            change: is given each frame as `[1, H, W, 3]` as soon as it is decoded, once, and answers what to keep.
+
+        Raises:
+            FileNotFoundError: a frame has gone.
+            ValueError: no such frame, a damaged one, or frames of several sizes.
+        """
+        distinct, inverse = _distinct(indices, len(self), self.path)
+        parts = (change(frame[None]) for frame in self.decode(distinct))
+        first = next(parts)
+        kept = np.empty((len(distinct), *first.shape[1:]), np.uint8)
+        for place, part in enumerate(chain([first], parts)):
+            kept[place] = part[0]
+        return kept if np.array_equal(inverse, np.arange(len(kept))) else kept[inverse]
+
+
+class FrameFolder(FrameSource):
     """Pictures `00001.jpg` (or png) to N in a folder; names that are no numbers are ignored.
+
+    A process lists a folder once, and again when it has changed.
 
     Args:
         folder: where they are.
@@ -63,84 +128,75 @@ class FrameFolder:
     fps = DEFAULT_FPS  # pictures do not say
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
-        if not self.folder.is_dir():
+        self.path = Path(folder)
+        if not self.path.is_dir():
             raise FileNotFoundError(f"{folder}: no such folder of frames")
-        found = [(int(match[1]), match[0]) for f in self.folder.iterdir() if (match := _PICTURE.fullmatch(f.name))]
-        names = dict(found)
-        if not found:
-            raise ValueError(f"{folder}: no frame in this folder; expected pictures 00001.jpg, 00002.jpg, ...")
-        if len(names) < len(found):
-            twice = next(name for number, name in found if names[number] != name)
-            raise ValueError(f"{folder}: {twice} and {names[int(twice[:-4])]} are the same frame; remove one")
-        for number in range(1, len(names) + 1):
-            if number not in names:
-                raise FileNotFoundError(
-                    f"{folder}/{number:05d}.jpg: no such frame, though the folder holds {len(names)} pictures up to "
-                    f"{names[max(names)]}; frames should be numbered from 1 without a hole"
-                )
-        self._paths = [self.folder / names[number] for number in range(1, len(names) + 1)]
+        self._names = _picture_names(self.path.absolute(), self.path.stat().st_mtime_ns)
 
     def __len__(self) -> int:
         """How many pictures there are."""
-        return len(self._paths)
+        return len(self._names)
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the first picture in pixels."""
-        height, width = _read_picture(self._paths[0]).shape[:2]
+        height, width = _read_picture(self._path(0)).shape[:2]
         return height, width
 
-    def read(self, indices: IntArray) -> Frames:
-        """Frames `indices` (from 0, any order, repeats allowed) as uint8 `[T, H, W, 3]`, RGB.
-
-        Raises:
-            FileNotFoundError: a picture has gone.
-            ValueError: no such frame, a damaged picture, or pictures of several sizes.
-        """
-        distinct, inverse = _distinct(indices, len(self), self.folder)
-        frames = [_read_picture(self._paths[i]) for i in distinct]
-        for number, frame in zip(distinct, frames, strict=True):
-            self._check_size(self._paths[number], frame, self._paths[distinct[0]], frames[0])
-        return np.stack(frames)[inverse]
-
-    def frames(self) -> Iterator[Frames]:
-        """All frames in order, `[H, W, 3]` each.
-
-        Raises:
-            ValueError: a damaged picture, or pictures of several sizes.
-        """
-        first = None
-        for path in self._paths:
-            frame = _read_picture(path)
-            first = frame if first is None else first
-            self._check_size(path, frame, self._paths[0], first)
+    def decode(self, numbers: Sequence[int]) -> Iterator[Frames]:
+        """See `FrameSource`."""
+        expected = None
+        for number in numbers:
+            frame = _read_picture(self._path(number))
+            expected = expected or frame.shape
+            if frame.shape != expected:
+                raise ValueError(
+                    f"{self._path(number)}: is {_spell(frame.shape)}, but {self._path(numbers[0]).name} is "
+                    f"{_spell(expected)}; all frames of a video should have one size"
+                )
             yield frame
 
     def damages(self) -> Iterator[str]:
-        """What is wrong with the pictures, every one of which is read: damaged, or of another size than the first."""
-        first: tuple[Path, Frames] | None = None
-        for path in self._paths:
+        """See `FrameSource`; every picture is compared with the first that can be read."""
+        first: int | None = None
+        for number in range(len(self)):
             try:
-                frame = _read_picture(path)
-                first = first or (path, frame)
-                self._check_size(path, frame, *first)
+                for _ in self.decode([number] if first is None else [first, number]):
+                    pass
+                first = number if first is None else first
             except (OSError, ValueError) as error:
                 yield str(error)
 
-    def _check_size(self, path: Path, frame: Frames, other_path: Path, other: Frames) -> None:
-        if frame.shape != other.shape:
-            raise ValueError(
-                f"{path}: is {_spell(frame)}, but {other_path.name} is {_spell(other)}; all frames of a video should "
-                "have one size"
+    def _path(self, number: int) -> Path:
+        return self.path / self._names[number].decode()
+
+
+@cache
+def _picture_names(folder: Path, mtime: int) -> npt.NDArray[np.bytes_]:
+    """Names of the pictures of a folder in order; the last argument only tells its states apart."""
+    found = [(int(match[1]), match[0]) for f in folder.iterdir() if (match := _PICTURE.fullmatch(f.name))]
+    names = dict(found)
+    if not found:
+        raise ValueError(f"{folder}: no frame in this folder; expected pictures 00001.jpg, 00002.jpg, ...")
+    if len(names) < len(found):
+        twice = next(name for number, name in found if names[number] != name)
+        raise ValueError(f"{folder}: {twice} and {names[int(twice[:-4])]} are the same frame; remove one")
+    for number in range(1, len(names) + 1):
+        if number not in names:
+            raise FileNotFoundError(
+                f"{folder}/{number:05d}.jpg: no such frame, though the folder holds {len(names)} pictures up to "
+                f"{names[max(names)]}; frames should be numbered from 1 without a hole"
             )
+    return np.array([names[number] for number in range(1, len(names) + 1)], np.bytes_)  # small, as it is kept
 
 
-class VideoFile:
-    """A video; decord gives random access where it can open the file, OpenCV everywhere else.
+class VideoFile(FrameSource):
+    """A video, decoded with one thread: clips are short, and workers share the cores.
 
-    What containers say about their length is often wrong, so the first use of the length decodes the video once; a
-    process remembers the answer. No file is held open between calls, so an object may be used after a fork.
+    OpenCV reads. It tells frames apart by their times, so seeking is exact or is not used; where times do not tell,
+    decord finds them by number if it agrees about the video. What containers say about their length is often wrong, so
+    it comes from the times of all packets; where those are doubtful, the video is decoded once. A process remembers the
+    answer. No file is held open between calls, so an object may be used after a fork.
 
     Args:
         path: of the file.
@@ -156,72 +212,57 @@ class VideoFile:
             raise FileNotFoundError(f"{path}: no such video file or folder of frames")
         status = self.path.stat()
         self._version = (str(self.path.absolute()), status.st_mtime_ns, status.st_size)
-        self.size, self.fps = _properties(*self._version)  # (height, width) in pixels, frames a second
+        self._size, self.fps = _properties(*self._version)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the first frame in pixels."""
+        return self._size
 
     def __len__(self) -> int:
         """How many frames can be decoded."""
-        return len(self._timeline.times)
+        return len(self._timeline[0])
 
     @property
-    def _timeline(self) -> _Timeline:
+    def _timeline(self) -> tuple[Times, bool]:
         return _timeline(*self._version)
 
-    def read(self, indices: IntArray) -> Frames:
-        """Frames `indices` (from 0, any order, repeats allowed) as uint8 `[T, H, W, 3]`, RGB.
-
-        Raises:
-            ValueError: the video ends before one of them, or is damaged.
-        """
-        distinct, inverse = _distinct(indices, len(self), self.path)
-        if self._timeline.decord:
-            frames = decord.VideoReader(str(self.path), num_threads=1).get_batch(distinct).asnumpy()
-        else:
-            frames = np.stack(self._read_forward(distinct, distinct[0] if self._timeline.seekable else 0))
-        return frames[inverse]
-
-    def frames(self) -> Iterator[Frames]:
-        """All frames in order, `[H, W, 3]` each; one pass, one frame in memory."""
+    def decode(self, numbers: Sequence[int], seek: bool = True) -> Iterator[Frames]:
+        """See `FrameSource`; a seek may lead to an earlier frame, and one that leads too far is not followed."""
+        times, tell = self._timeline
+        if not tell and _decord_agrees(*self._version, len(times)):
+            yield from self._by_number(numbers)
+            return
         with _capture(self.path) as capture:
-            while capture.grab():
-                yield _retrieve(capture, self.path)
+            if seek := seek and tell and numbers[0] > 0:
+                capture.set(cv2.CAP_PROP_POS_MSEC, times[numbers[0]])
+            moments = _moments(capture, tell)
+            now = next(moments, math.inf)
+            if seek and now > times[numbers[0]]:
+                yield from self.decode(numbers, seek=False)
+                return
+            for number in numbers:
+                while not now >= times[number]:  # it is no number where a frame was lost
+                    now = next(moments, math.inf)
+                if now != times[number]:
+                    raise ValueError(_lost(self.path, number, len(times)))
+                yield _retrieve(capture, _lost(self.path, number, len(times)))
 
     def damages(self) -> Iterator[str]:
-        """What keeps the video from being decoded to the end that its length says."""
-        count = 0
+        """See `FrameSource`; what follows the first damage is not looked at."""
         try:
             for _ in self.frames():
-                count += 1
+                pass
         except ValueError as error:
-            yield f"{error}; it is frame {count + 1} of {len(self)}"
+            yield str(error)
 
-    def _read_forward(self, numbers: list[int], start: int) -> list[Frames]:
-        """Decode from frame `start`; the time of every frame tells whether seeking reached the right one."""
-        found = []
-        with _capture(self.path) as capture:
-            if start:
-                capture.set(cv2.CAP_PROP_POS_FRAMES, start)
-            for number in range(start, numbers[-1] + 1):
-                if not capture.grab() or capture.get(cv2.CAP_PROP_POS_MSEC) != self._timeline.times[number]:
-                    break
-                if number in numbers:
-                    found.append(_retrieve(capture, self.path))
-        if len(found) == len(numbers):
-            return found
-        if start:
-            return self._read_forward(numbers, 0)
-        raise ValueError(
-            f"{self.path}: expected {len(self)} frames as at first, now frame {numbers[len(found)] + 1} cannot be "
-            "decoded; the file is being changed or its disk fails"
-        )
-
-
-@dataclass(frozen=True)
-class _Timeline:
-    """Times of all frames in milliseconds, and how frames may be reached."""
-
-    times: npt.NDArray[np.float64]  # [N]
-    seekable: bool
-    decord: bool
+    def _by_number(self, numbers: Sequence[int]) -> Iterator[Frames]:
+        reader = decord.VideoReader(str(self.path), num_threads=1)
+        for number in numbers:
+            try:
+                yield reader[number].asnumpy()
+            except (RuntimeError, decord.DECORDError):
+                raise ValueError(_lost(self.path, number, len(self))) from None
 
 
 @cache
@@ -229,25 +270,28 @@ def _properties(path: str, mtime: int, num_bytes: int) -> tuple[tuple[int, int],
     """Height and width in pixels and frames a second; the last two arguments only tell versions of a file apart."""
     with _capture(Path(path)) as capture:
         fps = capture.get(cv2.CAP_PROP_FPS)
+        nothing = f"{path}: no frame can be decoded; the video is empty or damaged"
         if not capture.grab():
-            raise ValueError(f"{path}: no frame can be decoded; the video is empty or damaged")
-        height, width = _retrieve(capture, Path(path)).shape[:2]
+            raise ValueError(nothing)
+        height, width = _retrieve(capture, nothing).shape[:2]
     return (height, width), fps if math.isfinite(fps) and fps > 0 else DEFAULT_FPS
 
 
 @cache
-def _timeline(path: str, mtime: int, num_bytes: int) -> _Timeline:
-    times = []
-    with _capture(Path(path)) as capture:
-        while capture.grab():
-            times.append(capture.get(cv2.CAP_PROP_POS_MSEC))
-            if len(times) == 1:
-                first = _retrieve(capture, Path(path))
-    rising = bool((np.diff(times) > 0).all())
-    return _Timeline(np.array(times), seekable=rising, decord=_decord_agrees(path, len(times), first))
+def _timeline(path: str, mtime: int, num_bytes: int) -> tuple[Times, bool]:
+    """Times of all frames in milliseconds and True; if they do not rise, the numbers of the frames and False."""
+    times = _packet_times(Path(path))
+    if times is None:
+        with _capture(Path(path)) as capture:
+            times = np.fromiter(_moments(capture), np.float64)
+    if np.isnan(times).any():
+        raise ValueError(_lost(path, int(np.isnan(times).argmax()), len(times)))
+    tell = bool((np.diff(times) > 0).all())
+    return (times if tell else np.arange(len(times), dtype=np.float64)), tell
 
 
-def _decord_agrees(path: str, num_frames: int, first: Frames) -> bool:
+@cache
+def _decord_agrees(path: str, mtime: int, num_bytes: int, num_frames: int) -> bool:
     """Whether decord opens the file, and finds as many frames and the same first one (it may be rotated)."""
     if decord is None:
         return False
@@ -256,17 +300,55 @@ def _decord_agrees(path: str, num_frames: int, first: Frames) -> bool:
         frame = reader[0].asnumpy()
     except (RuntimeError, decord.DECORDError):
         return False
+    with _capture(Path(path)) as capture:
+        capture.grab()
+        first = _retrieve(capture, _lost(path, 0, num_frames))
     if len(reader) != num_frames or frame.shape != first.shape:
         return False
     return float(cv2.absdiff(frame, first).mean()) < _SAME_PICTURE
 
 
+def _packet_times(path: Path) -> Times | None:
+    """Times of the packets in rising order, which takes no decoding; None if they may not be those of the frames.
+
+    They are if they are evenly spaced, so that no packet is hidden, and if decoding the beginning and the end of the
+    video gives the same times.
+    """
+    with _capture(path, cv2.CAP_PROP_FORMAT, -1) as capture:
+        times = np.sort(np.fromiter(_moments(capture), np.float64))
+    if len(times) < 2 or np.ptp(np.diff(times)) > _ROUNDING:
+        return None
+    with _capture(path) as capture:
+        head = list(islice(_moments(capture), _PROBE_FRAMES))
+        capture.set(cv2.CAP_PROP_POS_MSEC, times[-1])
+        tail = list(_moments(capture))
+    same = tail and np.array_equal(head, times[:_PROBE_FRAMES]) and np.array_equal(tail, times[-len(tail) :])
+    return times if same else None
+
+
+def _moments(capture: cv2.VideoCapture, tell: bool = True) -> Iterator[float]:
+    """Step from frame to frame (or packet): the time of each in milliseconds, or its number where times do not tell.
+
+    A damaged frame counts as no number. It ends nothing, unlike the end.
+    """
+    number = 0
+    while (failures := next((n for n in range(_LOST_IN_A_ROW + 1) if capture.grab()), None)) is not None:
+        yield from [math.nan] * failures
+        number += failures
+        yield capture.get(cv2.CAP_PROP_POS_MSEC) if tell else float(number)
+        number += 1
+
+
+def _lost(path: str | Path, number: int, num_frames: int) -> str:
+    return f"{path}: frame {number + 1} of {num_frames} cannot be decoded; the video is damaged, get it anew"
+
+
 @contextmanager
-def _capture(path: Path) -> Iterator[cv2.VideoCapture]:
+def _capture(path: Path, *properties: int) -> Iterator[cv2.VideoCapture]:
     with path.open("rb") as file:
         if b"\0" not in file.read(_TEXT_PROBE_BYTES):  # FFmpeg would draw the letters of a text as frames
             raise ValueError(f"{path}: not a video but a text or an empty file; expected mp4, avi, ...")
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1, *properties])
     try:
         if not capture.isOpened():
             raise ValueError(f"{path}: cannot be opened as a video; it is damaged or of an unknown format")
@@ -275,10 +357,10 @@ def _capture(path: Path) -> Iterator[cv2.VideoCapture]:
         capture.release()
 
 
-def _retrieve(capture: cv2.VideoCapture, path: Path) -> Frames:
+def _retrieve(capture: cv2.VideoCapture, complaint: str) -> Frames:
     done, frame = capture.retrieve()
     if not done:
-        raise ValueError(f"{path}: a frame cannot be decoded; the video is damaged")
+        raise ValueError(complaint)
     return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
@@ -311,5 +393,5 @@ def _distinct(indices: IntArray, length: int, path: Path) -> tuple[list[int], In
     return distinct.tolist(), inverse
 
 
-def _spell(frame: Frames) -> str:
-    return f"{frame.shape[1]}x{frame.shape[0]}"
+def _spell(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]}"

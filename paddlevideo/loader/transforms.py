@@ -8,13 +8,15 @@ import cv2
 import numpy as np
 
 from paddlevideo.registry import TRANSFORMS
-from paddlevideo.types import FloatArray, Sample
+from paddlevideo.types import FloatArray, Frames, Sample
 
 MIN_BOX_SIDE = 0.001  # share of the frame; what is narrower after cropping is dropped
 
 
 class Transform(Protocol):
     """A change of frames and targets."""
+
+    resized: bool  # whether it takes frames of the network's size, or as they were read
 
     def __call__(self, sample: Sample, rng: np.random.Generator | None) -> Sample:
         """A new sample; `rng` is None where nothing may be random."""
@@ -27,6 +29,8 @@ class JitterCrop:
     Args:
         jitter: largest move as a share of width and height.
     """
+
+    resized = False
 
     def __init__(self, jitter: float = 0.2) -> None:
         if not 0 <= jitter < 0.5:
@@ -76,6 +80,8 @@ class OneSidedJitter:
         fill: value of the padding, 0..255.
     """
 
+    resized = False
+
     def __init__(self, jitter: float = 0.1, box_jitter: int = 10, fill: int = 115) -> None:
         if not 0 <= jitter < 0.5 or box_jitter < 0 or not 0 <= fill <= 255:
             raise ValueError(
@@ -110,6 +116,8 @@ class HorizontalFlip:
         probability: of doing so.
     """
 
+    resized = True
+
     def __init__(self, probability: float = 0.5) -> None:
         self.probability = probability
 
@@ -119,7 +127,9 @@ class HorizontalFlip:
             return sample
         x1, y1, x2, y2 = sample["targets"]["boxes"].T
         boxes = np.stack([1 - x2, y1, 1 - x1, y2], axis=1)
-        return {**sample, "frames": sample["frames"][:, :, ::-1], "targets": {**sample["targets"], "boxes": boxes}}
+        frames = sample["frames"]
+        mirrored = cv2.flip(_tall(frames), 1).reshape(frames.shape)
+        return {**sample, "frames": mirrored, "targets": {**sample["targets"], "boxes": boxes}}
 
 
 @TRANSFORMS.register
@@ -131,6 +141,8 @@ class ColorDistort:
         saturation: largest factor; its inverse is as likely.
         value: the same for brightness.
     """
+
+    resized = True
 
     def __init__(self, hue: float = 0.1, saturation: float = 1.5, value: float = 1.5) -> None:
         if saturation < 1 or value < 1:
@@ -147,9 +159,13 @@ class ColorDistort:
         levels = np.arange(256)
         tables = [(levels + 255 * shift) % 255, levels * saturation, levels * value]
         table = np.stack(tables, axis=-1).round().clip(0, 255).astype(np.uint8)[None]  # [1, 256, 3]
-        tall = np.ascontiguousarray(frames).reshape(-1, frames.shape[2], 3)  # all frames below each other
-        hsv = cv2.LUT(cv2.cvtColor(tall, cv2.COLOR_RGB2HSV_FULL), table)
+        hsv = cv2.LUT(cv2.cvtColor(_tall(frames), cv2.COLOR_RGB2HSV_FULL), table)
         return {**sample, "frames": cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL).reshape(frames.shape)}
+
+
+def _tall(frames: Frames) -> Frames:
+    """All frames `[T, H, W, 3]` below each other, as one picture `[T * H, W, 3]`."""
+    return np.ascontiguousarray(frames).reshape(-1, frames.shape[2], 3)
 
 
 def _factor(limit: float, rng: np.random.Generator) -> float:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal, NoReturn
-
-import numpy as np
-from paddle.io import BatchSampler, DataLoader, Dataset, Sampler, SequenceSampler
 
 from paddlevideo import loader as _loader
 from paddlevideo import metrics as _metrics
 from paddlevideo import modeling as _modeling
 from paddlevideo.config import Config
-from paddlevideo.loader.collate import collate
+from paddlevideo.loader.batches import Batches, EpochShuffle, SequentialBatches, ShuffledBatches
 from paddlevideo.loader.datasets import VideoDataset
 from paddlevideo.loader.index import IndexScan
 from paddlevideo.metrics.base import Metric
 from paddlevideo.modeling.models import InputTransform, VideoModel
 from paddlevideo.registry import DATASETS, METRICS, MODELS, SAMPLERS, TRANSFORMS
-from paddlevideo.types import Batch, Node
+from paddlevideo.types import Node
 
 Phase = Literal["train", "test"]
 REGISTERED = (_loader, _metrics, _modeling)  # importing them is what fills the registries
@@ -83,85 +79,10 @@ def _no_frames(*_: Any) -> NoReturn:
 
 
 def build_loader(config: Config, dataset: VideoDataset, order: EpochShuffle | None = None) -> Batches:
-    """Batches of a dataset.
-
-    With an order, for training, an incomplete last batch is left out; without one, order and samples are kept.
-    """
-    batches = BatchSampler(
-        sampler=SequenceSampler(dataset) if order is None else order,
-        batch_size=config.batch_size,
-        drop_last=order is not None and len(dataset) >= config.batch_size,
-    )
-    collate_fn: Any = collate_or_report  # Paddle's type for it does not know our samples
-    reporting = Reporting(dataset)
-    return Batches(DataLoader(reporting, batch_sampler=batches, num_workers=config.num_workers, collate_fn=collate_fn))
-
-
-class Reporting(Dataset):
-    """A dataset whose errors are returned instead of a sample.
-
-    Paddle's loader loses the message of an error in a worker process, and hangs on one without workers.
-    """
-
-    def __init__(self, dataset: VideoDataset) -> None:
-        super().__init__()
-        self.dataset = dataset
-
-    def __getitem__(self, index: int) -> Any:
-        try:
-            return self.dataset[index]
-        except Exception as error:
-            return error
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-
-def collate_or_report(samples: list[Any]) -> Batch:
-    """The batch of these samples, or the kind and text of the first error among them."""
-    for sample in samples:
-        if isinstance(sample, Exception):
-            # Paddle's loader takes a batch without any array for the end of the data.
-            return {"error": [type(sample).__name__, str(sample)], "inputs": np.zeros(1)}
-    return collate(samples)
-
-
-class Batches:
-    """The batches of a loader; an error while a sample was made is raised here.
-
-    Raises:
-        ValueError, FileNotFoundError, ...: as the dataset raised it, or a RuntimeError that names its kind.
-    """
-
-    def __init__(self, loader: DataLoader) -> None:
-        self.loader = loader
-
-    def __len__(self) -> int:
-        return len(self.loader)
-
-    def __iter__(self) -> Iterator[Batch]:
-        for batch in self.loader:
-            if "error" in batch:
-                kind, text = batch["error"]
-                known = {error.__name__: error for error in (ValueError, FileNotFoundError, PermissionError, OSError)}
-                raise known[kind](text) if kind in known else RuntimeError(f"{kind} while reading data: {text}")
-            yield batch
-
-
-class EpochShuffle(Sampler):
-    """Sample numbers in an order that follows from seed and epoch; `limit` cuts an epoch short."""
-
-    def __init__(self, dataset: VideoDataset, seed: int) -> None:
-        super().__init__(dataset)
-        self.dataset, self.seed = dataset, seed
-        self.limit: int | None = None
-
-    def __iter__(self) -> Iterator[int]:
-        order = np.random.default_rng((self.seed, self.dataset.epoch)).permutation(len(self.dataset))
-        return iter(order[: self.limit].tolist())
-
-    def __len__(self) -> int:
-        return len(self.dataset) if self.limit is None else min(len(self.dataset), self.limit)
+    """Batches of a dataset: in an order, for training, or of all samples as they come."""
+    if order is None:
+        return SequentialBatches(dataset, config.batch_size, config.num_workers)
+    return ShuffledBatches(dataset, config.batch_size, config.num_workers, order)
 
 
 def build_metrics(config: Config) -> list[Metric]:

@@ -11,6 +11,7 @@ import yaml
 
 from paddlevideo.config import Config
 from paddlevideo.loader.datasets import VideoDataset
+from paddlevideo.loader.frames import open_source
 from paddlevideo.tasks import report_page as html
 from paddlevideo.tasks.report_counts import (
     IOU,
@@ -205,8 +206,8 @@ def _figure(boxes: _Boxes, sample: int, shown: IntArray, said: str) -> str:
     true = {"boxes": truths.boxes[there], "labels": truths.label[there]}
     caption = f"{boxes.ids[sample]}: {said}"
     try:
-        entry = boxes.dataset.entry(boxes.places[sample])
-        frame = entry["source"].read(np.array([entry["key"]]))[0]
+        place = boxes.dataset.place(boxes.places[sample])
+        frame = open_source(place.path, place.num_frames).read(np.array([place.key]))[0]
     except (OSError, ValueError) as error:
         return html.picture(None, f"{caption} (no picture: {error})")
     picture = draw_detections(fit_picture(frame, PICTURE_SIZE), true, classes, GREEN)

@@ -14,6 +14,7 @@ from paddlevideo.loader.feature_bank import write_bank
 from paddlevideo.loader.index import ActionIndex, VideoEntry, write_index
 from paddlevideo.loader.samplers import KeyframeClip
 from paddlevideo.loader.transforms import JitterCrop
+from tests.loader.plain_input import PlainInput
 
 CLASSES = ("Run", "Sit")
 BOXES = np.array(
@@ -35,9 +36,7 @@ def make(folder: Path, actors=ACTORS, **choices) -> ActionDataset:
             cv2.imwrite(str(video.source / f"{number:05d}.jpg"), np.full((48, 64, 3), 40 * number, np.uint8))
     transforms = choices.pop("transforms", [])
     sampler = KeyframeClip(num_frames=1)
-    return ActionDataset(
-        str(folder / "test.jsonl"), CLASSES, sampler, transforms, lambda sample: {"clip": sample["frames"]}, **choices
-    )
+    return ActionDataset(str(folder / "test.jsonl"), CLASSES, sampler, transforms, PlainInput(), **choices)
 
 
 def ids(dataset: ActionDataset) -> list[str]:

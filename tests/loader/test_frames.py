@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -16,9 +18,9 @@ WIDTH, HEIGHT = 96, 64
 
 def picture(number: int) -> np.ndarray:
     """A smooth picture whose brightness and position of a bright square tell its number; the left is red (RGB)."""
-    image = np.full((HEIGHT, WIDTH, 3), 40 + number, np.uint8)
+    image = np.full((HEIGHT, WIDTH, 3), 40 + number % 200, np.uint8)
     image[:, : WIDTH // 3, 0] = 220
-    image[20:40, 34 + number : 44 + number] = 250
+    image[20:40, 34 + number % 50 : 44 + number % 50] = 250
     return image
 
 
@@ -56,15 +58,38 @@ class Capture:
         return getattr(self.inner, name)
 
 
-@pytest.fixture(params=["decord", "opencv"])
-def decoder(request, monkeypatch):
-    module._timeline.cache_clear()
-    if request.param == "opencv":
-        monkeypatch.setattr(module, "decord", None)
-    else:
-        pytest.importorskip("decord")
-    yield request.param
-    module._timeline.cache_clear()
+def packets(path: Path) -> list[tuple[np.ndarray, bool]]:
+    """The packets of a video as they are in the file, and whether they are key frames."""
+    capture, found = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1]), []
+    while capture.grab():
+        found.append((capture.retrieve()[1].ravel().copy(), bool(capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME))))
+    return found
+
+
+def write_packets(path: Path, data: list[np.ndarray], codec: str, times: Sequence[int] = range(1000)) -> Path:
+    settings = [cv2.VIDEOWRITER_PROP_RAW_VIDEO, 1, cv2.VIDEOWRITER_PROP_KEY_INTERVAL, 1000]  # the first is a key frame
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), 10.0, (WIDTH, HEIGHT), settings)
+    for packet, time in zip(data, times, strict=False):
+        writer.set(cv2.VIDEOWRITER_PROP_PTS, time)
+        writer.write(packet)
+    writer.release()
+    return path
+
+
+def one_key_frame(folder: Path) -> Path:
+    """A video in which every frame needs all before it: a coded one without its key frames but the first."""
+    all_packets = packets(write_video(folder / "keys.avi", 120, "XVID"))
+    data = [packet for number, (packet, is_key) in enumerate(all_packets) if number == 0 or not is_key]
+    path = write_packets(folder / "long.avi", data, "XVID")
+    assert len(data) > 100 and [is_key for _, is_key in packets(path)] == [True] + [False] * (len(data) - 1)
+    return path
+
+
+def damaged(folder: Path, codec: str) -> Path:
+    """A video of 40 frames of which the 21st is noise."""
+    data = [packet for packet, _ in packets(write_video(folder / "whole.avi", 40, codec))]
+    data[20] = np.random.default_rng(0).integers(0, 256, len(data[20]), np.uint8)
+    return write_packets(folder / "damaged.avi", data, codec)
 
 
 class TestFolder:
@@ -79,6 +104,26 @@ class TestFolder:
         monkeypatch.setattr(module, "_read_picture", lambda path: calls.append(path.name) or read(path))
         assert source.read(np.array([0, 0, 0, 2])).shape == (4, HEIGHT, WIDTH, 3)
         assert calls == ["00001.png", "00003.png"]
+
+    def test_a_folder_is_listed_once_until_it_changes(self, tmp_path, monkeypatch):
+        folder, listed, iterdir = write_folder(tmp_path / "v", 3), [], Path.iterdir
+        monkeypatch.setattr(Path, "iterdir", lambda path: listed.append(path) or iterdir(path))
+        assert [len(FrameFolder(folder)) for _ in range(3)] == [3, 3, 3]
+        assert len(listed) == 1
+        cv2.imwrite(str(folder / "00004.png"), picture(3))
+        os.utime(folder, ns=(0, 0))  # a clock that is too coarse to see two changes must not matter to this test
+        assert len(FrameFolder(folder)) == 4
+
+    def test_frames_are_changed_one_by_one_as_they_come(self, tmp_path):
+        source, seen = FrameFolder(write_folder(tmp_path / "v", 3)), []
+
+        def shrink(frames):
+            seen.append(frames.shape)
+            return frames[:, ::2, ::2]
+
+        small = source.read(np.array([2, 0, 2]), shrink)
+        assert seen == [(1, HEIGHT, WIDTH, 3)] * 2
+        np.testing.assert_array_equal(small, source.read(np.array([2, 0, 2]))[:, ::2, ::2])
 
     def test_other_names_do_not_count(self, tmp_path):
         folder = write_folder(tmp_path / "v", 3)
@@ -131,10 +176,9 @@ class TestFolder:
 
 
 @pytest.mark.parametrize(("name", "codec"), [("a.avi", "XVID"), ("a.mp4", "mp4v"), ("b.avi", "MJPG")])
-def test_random_access_is_frame_exact(tmp_path, decoder, name, codec):
+def test_random_access_is_frame_exact(tmp_path, name, codec):
     path = write_video(tmp_path / name, 40, codec)
     source, reference = open_source(path), decode_all(path)
-    assert source._timeline.decord == (decoder == "decord")
     assert (len(source), source.size, source.fps) == (40, (HEIGHT, WIDTH), 10.0)
     indices = np.array([31, 3, 3, 12, 13, 39, 0])
     np.testing.assert_array_equal(source.read(indices), np.stack([reference[i] for i in indices]))
@@ -147,38 +191,133 @@ def test_random_access_is_frame_exact(tmp_path, decoder, name, codec):
 
 @pytest.mark.skipif(not REAL_CLIPS, reason="the real clips are not here")
 @pytest.mark.parametrize("path", REAL_CLIPS[:3], ids=lambda path: path.stem)
-def test_real_clips_are_read_exactly_though_they_cannot_be_sought(path, decoder):
+def test_real_clips_are_read_exactly_though_they_cannot_be_sought(path):
     source, reference = VideoFile(path), decode_all(path)
-    assert not source._timeline.decord  # it refuses these files
     assert len(source) == len(reference) == {"Ba": 180, "Bi": 151, "Cl": 92}[path.stem[2:4]]
     indices = np.array([len(source) - 1, 40, 17, 41])
     np.testing.assert_array_equal(source.read(indices), np.stack([reference[i] for i in indices]))
     assert all(np.array_equal(a, b) for a, b in zip(source.frames(), reference, strict=True))
 
 
-def test_seek_to_a_wrong_place_is_noticed(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "decord", None)
+def count_grabs(monkeypatch) -> list[int]:
+    grabs = []
+
+    class Counting(Capture):
+        def grab(self):
+            grabs.append(1)
+            return self.inner.grab()
+
+    monkeypatch.setattr(module.cv2, "VideoCapture", Counting)
+    return grabs
+
+
+def test_a_long_video_is_not_decoded_from_its_beginning(tmp_path, monkeypatch):
+    source = VideoFile(write_video(tmp_path / "a.mp4", 400, "mp4v"))
+    assert len(source) == 400
+    grabs = count_grabs(monkeypatch)
+    source.read(np.arange(300, 316))
+    assert len(grabs) == 16
+
+
+def test_length_takes_no_decoding_of_the_whole(tmp_path, monkeypatch):
+    path, decoded = write_video(tmp_path / "a.mp4", 400, "mp4v"), []
+
+    class Decoding(Capture):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            self.packets = cv2.CAP_PROP_FORMAT in arguments[2]
+
+        def grab(self):
+            decoded.extend([] if self.packets else [1])
+            return self.inner.grab()
+
+    monkeypatch.setattr(module.cv2, "VideoCapture", Decoding)
+    assert len(VideoFile(path)) == 400
+    assert len(decoded) < 30
+
+
+def test_key_frames_far_apart(tmp_path):
+    path = one_key_frame(tmp_path)
+    source, reference = VideoFile(path), decode_all(path)
+    assert len(source) == len(reference)
+    for indices in (np.array([90, 94, len(source) - 1]), np.array([1]), np.arange(50, 66)):
+        np.testing.assert_array_equal(source.read(indices), np.stack([reference[i] for i in indices]))
+
+
+def test_uneven_times(tmp_path):
+    """A video whose rate changes is read exactly, too; it is decoded once to know its times."""
+    data = [packet for packet, _ in packets(write_video(tmp_path / "a.avi", 60, "mp4v"))]
+    path = write_packets(tmp_path / "a.mkv", data, "mp4v", [*range(30), *range(30, 150, 4)])
+    source, reference = VideoFile(path), decode_all(path)
+    times, tell = source._timeline
+    assert np.ptp(np.diff(times)) > 100 and tell
+    for number in (1, 29, 30, 31, 59):
+        np.testing.assert_array_equal(source.read(np.array([number]))[0], reference[number])
+
+
+@pytest.mark.parametrize("codec", ["MJPG", "XVID"])
+def test_a_damaged_frame_is_named_by_whoever_needs_it(tmp_path, codec):
+    path = damaged(tmp_path, codec)
+    source = open_source(path, num_frames=40)
+    whole = VideoFile(tmp_path / "whole.avi")
+    if codec == "MJPG":  # the others do not need it
+        np.testing.assert_array_equal(source.read(np.array([19, 22])), whole.read(np.array([19, 22])))
+    for indices in (np.array([20]), np.arange(10, 26)):
+        with pytest.raises(ValueError, match=r"damaged\.avi: frame 21 of 40 cannot be decoded"):
+            source.read(indices)
+    with pytest.raises(ValueError, match="frame 21 of 40"):
+        list(source.frames())
+
+
+def test_a_damaged_frame_is_named_where_times_are_doubtful(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_packet_times", lambda path: None)
+    with pytest.raises(ValueError, match=r"damaged\.avi: frame 21 of 40 cannot be decoded"):
+        len(VideoFile(damaged(tmp_path, "MJPG")))
+
+
+@pytest.mark.parametrize("error", [-2, 3])
+def test_seek_to_a_wrong_place_is_noticed(tmp_path, monkeypatch, error):
     path = write_video(tmp_path / "a.avi", 20, "XVID")
-    reference, starts = decode_all(path), []
+    reference, sought, source = decode_all(path), [], VideoFile(path)
+    assert len(source) == 20
 
     class Astray(Capture):
         def set(self, key, value):
-            starts.append(value)
-            return self.inner.set(key, value - 2)
+            sought.append(value)
+            return self.inner.set(key, value + 100 * error)
 
     monkeypatch.setattr(module.cv2, "VideoCapture", Astray)
-    np.testing.assert_array_equal(VideoFile(path).read(np.array([9, 11])), np.stack([reference[9], reference[11]]))
-    assert starts == [9]
+    np.testing.assert_array_equal(source.read(np.array([9, 11])), np.stack([reference[9], reference[11]]))
+    assert sought == [900.0]
 
 
-def test_a_changed_file_is_looked_at_again(tmp_path, decoder):
+@pytest.mark.parametrize("decoder", ["decord", "none"])
+def test_times_that_do_not_rise_are_not_sought(tmp_path, monkeypatch, decoder):
+    class Timeless(Capture):
+        def get(self, key):
+            return 0.0 if key == cv2.CAP_PROP_POS_MSEC else self.inner.get(key)
+
+    path = write_video(tmp_path / "a.avi", 20, "XVID")
+    reference = decode_all(path)
+    if decoder == "none":
+        monkeypatch.setattr(module, "decord", None)
+    monkeypatch.setattr(module.cv2, "VideoCapture", Timeless)
+    source = VideoFile(path)
+    assert len(source) == 20 and not source._timeline[1]
+    grabs = count_grabs(monkeypatch)
+    frames = source.read(np.array([9, 11]))
+    assert bool(grabs) == (decoder == "none" or module.decord is None)
+    np.testing.assert_allclose(frames.astype(int), np.stack([reference[9], reference[11]]).astype(int), atol=8)
+
+
+def test_a_changed_file_is_looked_at_again(tmp_path):
     path = write_video(tmp_path / "a.avi", 12, "MJPG")
     assert len(VideoFile(path)) == 12
     write_video(path, 7, "MJPG")
     assert len(VideoFile(path)) == 7
 
 
-def test_truncated_video(tmp_path, decoder):
+def test_truncated_video(tmp_path):
     path = write_video(tmp_path / "a.avi", 40, "MJPG")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     count = len(VideoFile(path))
@@ -256,4 +395,4 @@ def test_damages_of_a_video(tmp_path, monkeypatch):
     assert len(video) == 12
     monkeypatch.setattr(module.cv2, "VideoCapture", Broken)
     (text,) = video.damages()
-    assert text == f"{path}: a frame cannot be decoded; the video is damaged; it is frame 8 of 12"
+    assert text == f"{path}: frame 8 of 12 cannot be decoded; the video is damaged, get it anew"

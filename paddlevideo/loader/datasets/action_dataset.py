@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from paddlevideo.loader.datasets.base import VideoDataset
+from paddlevideo.loader.datasets.base import Place, VideoDataset
 from paddlevideo.loader.feature_bank import read_bank
-from paddlevideo.loader.frames import open_source
 from paddlevideo.loader.index import Boxes, IndexScan, VideoEntry, read_index, scan_index
 from paddlevideo.loader.samplers import Sampler
 from paddlevideo.loader.transforms import Transform
 from paddlevideo.registry import DATASETS
-from paddlevideo.types import Arrays, IntArray, Node, Sample
+from paddlevideo.types import InputTransform, IntArray, Node, Sample
 
 
 @DATASETS.register
@@ -46,7 +45,7 @@ class ActionDataset(VideoDataset):
         classes: Sequence[str],
         sampler: Sampler,
         transforms: Sequence[Transform],
-        input: Callable[[Sample], Arrays],
+        input: InputTransform,
         seed: int | None = None,
         step: int = 1,
         background: float = 0.0,
@@ -93,6 +92,12 @@ class ActionDataset(VideoDataset):
         """Frames taken."""
         return len(self.samples)
 
+    def place(self, index: int) -> Place:
+        """Where the frames of a sample are; no file is opened."""
+        number, frame = self.samples[index].tolist()
+        video = self.videos[number]
+        return Place(video.source, video.num_frames, frame - 1)
+
     def annotation(self, index: int) -> Sample:
         """Boxes of the key frame as fractions, `boxes [N, 4]`, and `labels [N]`; N is 0 for background.
 
@@ -114,11 +119,10 @@ class ActionDataset(VideoDataset):
         return {"targets": targets, "meta": meta}
 
     def entry(self, index: int) -> Sample:
-        """The annotation with `source` and `key`, and with a feature bank the video's `bank`."""
+        """The annotation, and with a feature bank the video's `bank`."""
+        sample = self.annotation(index)
         number, frame = self.samples[index].tolist()
         video = self.videos[number]
-        place = {"source": open_source(video.source, video.num_frames), "key": frame - 1}
-        sample = {**self.annotation(index), **place}
         return sample if self.bank is None else {**sample, "bank": read_bank(self.bank, video.id, frame)}
 
 

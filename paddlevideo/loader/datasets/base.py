@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import paddle
 
+from paddlevideo.loader.frames import as_decoded, open_source
 from paddlevideo.loader.index import IndexScan
 from paddlevideo.loader.samplers import Sampler
 from paddlevideo.loader.transforms import Transform
-from paddlevideo.types import Arrays, Node, Sample
+from paddlevideo.types import Arrays, FrameChange, Frames, InputTransform, IntArray, Node, Sample
+
+
+class Place(NamedTuple):
+    """Where the frames of a sample are."""
+
+    path: Path  # of the video
+    num_frames: int  # that the video should have
+    key: int  # frame number from 0
 
 
 class VideoDataset(paddle.io.Dataset):
@@ -27,11 +38,7 @@ class VideoDataset(paddle.io.Dataset):
     classes: Sequence[str]
 
     def __init__(
-        self,
-        sampler: Sampler,
-        transforms: Sequence[Transform],
-        input: Callable[[Sample], Arrays],
-        seed: int | None = None,
+        self, sampler: Sampler, transforms: Sequence[Transform], input: InputTransform, seed: int | None = None
     ) -> None:
         super().__init__()
         self.sampler, self.transforms, self.input, self.seed = sampler, transforms, input, seed
@@ -52,29 +59,58 @@ class VideoDataset(paddle.io.Dataset):
         """How many samples there are."""
 
     @abstractmethod
+    def place(self, index: int) -> Place:
+        """Where the frames of a sample are; no file is opened."""
+
+    @abstractmethod
     def annotation(self, index: int) -> Sample:
         """`targets` and `meta` of one sample; no file is touched."""
 
-    @abstractmethod
     def entry(self, index: int) -> Sample:
-        """The annotation with `source` and `key` (frame number from 0); no frame is read yet."""
+        """The annotation with what else the input needs beside frames; no frame is read."""
+        return self.annotation(index)
 
     def __getitem__(self, index: int) -> Sample:
         """`inputs`, `targets` and `meta` of one sample, as numpy arrays."""
+        return with_inputs(self._prepared(index), self.input)
+
+    def packed(self, index: int, frames: Frames | None = None) -> Sample:
+        """A sample with packed inputs (see `InputTransform`); its frames are read unless they are given."""
+        return with_inputs(self._prepared(index, frames), self.input.pack)
+
+    def clip(self, index: int, rng: np.random.Generator | None = None) -> IntArray:
+        """Numbers of the frames of a sample, from 0."""
+        place = self.place(index)
+        return self.sampler(place.num_frames, place.key, rng)
+
+    def frames(self, index: int, numbers: IntArray) -> Frames:
+        """Frames of the video of a sample, `[len(numbers), H, W, 3]`, of the network's size if that is allowed."""
+        place = self.place(index)
+        return open_source(place.path, place.num_frames).read(numbers, on_arrival(self.transforms, self.input))
+
+    def _prepared(self, index: int, frames: Frames | None = None) -> Sample:
         rng = None if self.seed is None else np.random.default_rng((self.seed, self.epoch, index))
-        sample = self.entry(index)
-        source = sample.pop("source")
-        sample["frames"] = source.read(self.sampler(len(source), sample.pop("key"), rng))
-        return prepare(sample, self.transforms, self.input, rng)
+        if frames is None:
+            frames = self.frames(index, self.clip(index, rng))
+        return prepare({**self.entry(index), "frames": frames}, self.transforms, self.input, rng)
+
+
+def on_arrival(transforms: Sequence[Transform], input: InputTransform) -> FrameChange:
+    """What is done to a frame as soon as it is decoded: it is resized, unless a transform wants it as it is."""
+    return input.resize if all(transform.resized for transform in transforms) else as_decoded
 
 
 def prepare(
-    sample: Sample,
-    transforms: Sequence[Transform],
-    input: Callable[[Sample], Arrays],
-    rng: np.random.Generator | None = None,
+    sample: Sample, transforms: Sequence[Transform], input: InputTransform, rng: np.random.Generator | None = None
 ) -> Sample:
-    """The way from frames to network inputs, in training, test and prediction alike."""
+    """Frames and targets as the network's input takes them, in training, test and prediction alike."""
     for transform in transforms:
+        if transform.resized:
+            sample = {**sample, "frames": input.resize(sample["frames"])}
         sample = transform(sample, rng)
+    return sample
+
+
+def with_inputs(sample: Sample, input: Callable[[Sample], Arrays]) -> Sample:
+    """`inputs` of a prepared sample in the place of its frames."""
     return {"inputs": input(sample), **{key: sample[key] for key in ("targets", "meta") if key in sample}}

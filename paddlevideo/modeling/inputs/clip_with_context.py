@@ -45,7 +45,7 @@ class ClipWithContext(ClipInput):
             raise ValueError(f"ClipWithContext: window should be at least 1, got {window}")
         self.window, self.bank_channels = window, bank_channels
 
-    def __call__(self, sample: Sample) -> Arrays:
+    def pack(self, sample: Sample) -> Arrays:
         """As `ClipInput`, with `bank` float32 `[window, bank_channels]` in time order and `present [window]`, 1 or 0.
 
         Args:
@@ -69,7 +69,7 @@ class ClipWithContext(ClipInput):
         bank = np.zeros((self.window, self.bank_channels), np.float32)
         bank[: len(nearest)] = features[nearest]
         present = (np.arange(self.window) < len(nearest)).astype(np.float32)
-        return {**super().__call__(sample), "bank": bank, "present": present}
+        return {**super().pack(sample), "bank": bank, "present": present}
 
     def spec(self) -> dict[str, InputSpec]:
         """Shape and type of the clip, the bank, and which of its rows there are."""

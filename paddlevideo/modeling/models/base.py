@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from paddle import Tensor, nn
 
-from paddlevideo.types import Arrays, InputSpec, IntArray, Meta, Prediction, Sample, Tensors
-
-
-class InputTransform(Protocol):
-    """Turns a sample into network inputs; deterministic, and the only place that does."""
-
-    sampling: Mapping[str, int]  # what a sampler has to deliver, such as num_frames
-    causal: bool  # whether an answer needs nothing of what comes after its frame
-    size: tuple[int, int]  # height and width in pixels that pictures are resized to
-
-    def __call__(self, sample: Sample) -> Arrays:
-        """Inputs of one sample, without a batch axis."""
-
-    def spec(self) -> dict[str, InputSpec]:
-        """Shape and type of every input, without a batch axis."""
+from paddlevideo.types import Arrays, InputTransform, IntArray, Meta, Prediction, Tensors
 
 
 class Postprocess(Protocol):

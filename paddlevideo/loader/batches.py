@@ -1,0 +1,214 @@
+"""Samples to batches, with or without worker processes; neither order nor values depend on their number.
+
+Samples travel packed (see `InputTransform`), and become float tensors in the process that needs them. Neighbouring test
+samples share most of their frames, so it is frames that travel there, each of them once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import cv2
+import numpy as np
+import paddle
+from paddle.io import BatchSampler, DataLoader, Dataset, Sampler
+from paddle.utils.dlpack import from_dlpack
+
+from paddlevideo.loader.collate import collate
+from paddlevideo.loader.datasets import VideoDataset
+from paddlevideo.types import Arrays, Batch, Frames, Sample, Tensors
+
+RUN_FRAMES = 256  # at 224x224 they are 39 MB, as much as 4 clips of 16 frames in floats
+
+
+class EpochShuffle(Sampler):
+    """Sample numbers in an order that follows from seed and epoch; `limit` cuts an epoch short."""
+
+    def __init__(self, dataset: VideoDataset, seed: int) -> None:
+        super().__init__(dataset)
+        self.dataset, self.seed = dataset, seed
+        self.limit: int | None = None
+
+    def __iter__(self) -> Iterator[int]:
+        order = np.random.default_rng((self.seed, self.dataset.epoch)).permutation(len(self.dataset))
+        return iter(order[: self.limit].tolist())
+
+    def __len__(self) -> int:
+        return len(self.dataset) if self.limit is None else min(len(self.dataset), self.limit)
+
+
+class Batches(ABC):
+    """The batches of a dataset, as tensors on the device in use; an error while a sample was made is raised here.
+
+    Args:
+        dataset: where samples come from.
+        batch_size: samples of a batch.
+        num_workers: processes that read, each with one thread; 0 reads in a thread of this process.
+
+    Raises:
+        ValueError, FileNotFoundError, ...: as the dataset raised it, or a RuntimeError that names its kind.
+    """
+
+    def __init__(self, dataset: VideoDataset, batch_size: int, num_workers: int) -> None:
+        self.dataset, self.batch_size, self.num_workers = dataset, batch_size, num_workers
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many batches there are."""
+
+    @abstractmethod
+    def packed(self) -> Iterator[Batch]:
+        """The batches with packed inputs; arrays or tensors."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        for batch in self.packed():
+            inputs = self.dataset.input.unpack({key: np.from_dlpack(value) for key, value in batch["inputs"].items()})
+            yield {"inputs": _tensors(inputs), "targets": _tensors(batch["targets"]), "meta": batch["meta"]}
+
+    def load(self, read: Callable[[Any], Any], items: Any, collate_fn: Callable[[list[Any]], Any]) -> Iterator[Any]:
+        """What `read` makes of the items of each list in `items`, collated, in order; see the class for errors."""
+        report: Any = partial(_collate_or_report, collate_fn)  # Paddle's type for it does not know our samples
+        loader = DataLoader(
+            _Reading(read),
+            batch_sampler=items,
+            places=[paddle.CPUPlace()],
+            num_workers=self.num_workers,
+            collate_fn=report,
+            worker_init_fn=_use_one_thread,
+        )
+        for batch in loader:
+            if "error" in batch:
+                kind, text = batch["error"]
+                known = {error.__name__: error for error in (ValueError, FileNotFoundError, PermissionError, OSError)}
+                raise known[kind](text) if kind in known else RuntimeError(f"{kind} while reading data: {text}")
+            yield batch
+
+
+class ShuffledBatches(Batches):
+    """Batches of single samples in an order of its own, for training; an incomplete last batch is left out.
+
+    Args:
+        dataset: see `Batches`.
+        batch_size: see `Batches`.
+        num_workers: see `Batches`.
+        order: of the samples.
+    """
+
+    def __init__(self, dataset: VideoDataset, batch_size: int, num_workers: int, order: Iterable[int]) -> None:
+        super().__init__(dataset, batch_size, num_workers)
+        self.order = BatchSampler(sampler=order, batch_size=batch_size, drop_last=len(dataset) >= batch_size)
+
+    def __len__(self) -> int:
+        """How many batches there are."""
+        return len(self.order)
+
+    def packed(self) -> Iterator[Batch]:
+        """The batches with packed inputs, as tensors."""
+        return self.load(self.dataset.packed, self.order, collate)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Neighbouring samples of one video, `first` to `stop - 1`, and its frames that they need."""
+
+    first: int
+    stop: int
+    frames: frozenset[int]
+    new: list[int]  # those of `frames` that the run before did not need, rising
+
+
+class SequentialBatches(Batches):
+    """All samples in order, for testing; every frame is read and resized once.
+
+    Workers read runs of neighbouring samples, of at most `RUN_FRAMES` frames. This process holds two runs, and up to
+    two more for each worker are on their way.
+    """
+
+    def __len__(self) -> int:
+        """How many batches there are."""
+        return -(-len(self.dataset) // self.batch_size)
+
+    def packed(self) -> Iterator[Batch]:
+        """The batches with packed inputs, as arrays."""
+        samples: list[Sample] = []
+        for sample in self._samples():
+            samples.append(sample)
+            if len(samples) == self.batch_size:
+                yield collate(samples)
+                samples = []
+        if samples:
+            yield collate(samples)
+
+    def _samples(self) -> Iterator[Sample]:
+        runs = list(plan_runs(self.dataset))
+        held: dict[int, Frames] = {}  # of the run, by number
+        for run, read in zip(runs, self.load(self._read, [[run] for run in runs], itemgetter(0)), strict=True):
+            new = zip(run.new, np.from_dlpack(read["frames"]), strict=True)
+            held = {number: frame for number, frame in held.items() if number in run.frames} | dict(new)
+            for index in range(run.first, run.stop):
+                frames = np.stack([held[number] for number in self.dataset.clip(index).tolist()])
+                yield self.dataset.packed(index, frames)
+
+    def _read(self, run: Run) -> Arrays:
+        return {"frames": self.dataset.frames(run.first, np.array(run.new))}
+
+
+def plan_runs(dataset: VideoDataset, most: int = RUN_FRAMES) -> Iterator[Run]:
+    """All samples of a dataset in runs of one video.
+
+    Args:
+        dataset: for evaluation.
+        most: frames that a run may need besides those of the run before, if it has more than one sample.
+    """
+    for _, group in groupby(range(len(dataset)), lambda index: dataset.place(index).path):
+        indices = list(group)
+        first, frames, before = indices[0], frozenset[int](), frozenset[int]()
+        for index in indices:
+            clip = frozenset(dataset.clip(index).tolist())
+            if index > first and len((frames | clip) - before) > most:
+                yield Run(first, index, frames, sorted(frames - before))
+                first, frames, before = index, frozenset(), frames
+            frames |= clip
+        yield Run(first, indices[-1] + 1, frames, sorted(frames - before))
+
+
+class _Reading(Dataset):
+    """What a function makes of an item; an error is returned instead of being raised.
+
+    Paddle's loader loses the message of an error in a worker process, and hangs on one without workers.
+    """
+
+    def __init__(self, read: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.read = read
+
+    def __getitem__(self, item: Any) -> Any:
+        try:
+            return self.read(item)
+        except Exception as error:
+            return error
+
+
+def _collate_or_report(collate_fn: Callable[[list[Any]], Any], samples: list[Any]) -> Any:
+    """The batch of these samples, or the kind and text of the first error among them."""
+    for sample in samples:
+        if isinstance(sample, Exception):
+            # Paddle's loader takes a batch without any array for the end of the data.
+            return {"error": [type(sample).__name__, str(sample)], "inputs": np.zeros(1)}
+    return collate_fn(samples)
+
+
+def _use_one_thread(worker: int) -> None:
+    cv2.setNumThreads(1)
+
+
+def _tensors(arrays: Arrays | Tensors) -> Tensors:
+    """The arrays on the device in use; on a CPU they are not copied, unless numpy has made them read-only."""
+    device = paddle.device.get_device()
+    return {key: from_dlpack(np.require(value, requirements="W")).to(device) for key, value in arrays.items()}
