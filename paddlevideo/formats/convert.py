@@ -14,7 +14,7 @@ from paddlevideo.formats.base import MAX_FRAMES, AnnotatedVideo, Annotation, Siz
 from paddlevideo.formats.media import find_source, media_folder
 from paddlevideo.formats.report import print_table
 from paddlevideo.formats.text import check_class_file, some, write_classes
-from paddlevideo.loader.frames import FrameFolder, VideoFile, open_source
+from paddlevideo.loader.frames import FrameSource, open_source
 from paddlevideo.loader.index import ActionIndex, Boxes, VideoEntry
 from paddlevideo.registry import suggestion
 from paddlevideo.utils.files import output_folder
@@ -167,7 +167,7 @@ class Finisher:
         )
         return [f"the media of {len(ids)} videos have {what}: {some(ids)}" for ids, what in kinds if ids]
 
-    def _facts(self, video: AnnotatedVideo, media: FrameFolder | VideoFile | None) -> tuple[Size, int]:
+    def _facts(self, video: AnnotatedVideo, media: FrameSource | None) -> tuple[Size, int]:
         """Size and number of frames. Boxes were drawn at the size that the annotation says, if it does."""
         if media is not None:
             if video.size not in (None, media.size):

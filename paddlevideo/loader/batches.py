@@ -73,6 +73,9 @@ class Batches(ABC):
 
     def load(self, read: Callable[[Any], Any], items: Any, collate_fn: Callable[[list[Any]], Any]) -> Iterator[Any]:
         """What `read` makes of the items of each list in `items`, collated, in order; see the class for errors."""
+        cv2.setNumThreads(
+            1
+        )  # here and not in the workers: OpenCV's threads do not survive the fork, and are waited for
         report: Any = partial(_collate_or_report, collate_fn)  # Paddle's type for it does not know our samples
         loader = DataLoader(
             _Reading(read),
@@ -80,7 +83,6 @@ class Batches(ABC):
             places=[paddle.CPUPlace()],
             num_workers=self.num_workers,
             collate_fn=report,
-            worker_init_fn=_use_one_thread,
         )
         for batch in loader:
             if "error" in batch:
@@ -202,10 +204,6 @@ def _collate_or_report(collate_fn: Callable[[list[Any]], Any], samples: list[Any
             # Paddle's loader takes a batch without any array for the end of the data.
             return {"error": [type(sample).__name__, str(sample)], "inputs": np.zeros(1)}
     return collate_fn(samples)
-
-
-def _use_one_thread(worker: int) -> None:
-    cv2.setNumThreads(1)
 
 
 def _tensors(arrays: Arrays | Tensors) -> Tensors:

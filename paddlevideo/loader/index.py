@@ -228,9 +228,9 @@ def _video(node: Any, root: Path, num_classes: int, where: str) -> tuple[VideoEn
         if not isinstance(node[key], str) or not node[key]:
             raise ValueError(f"{where}: {key} should be a text, got {node[key]!r}")
     size, where = node["size"], f"{where}: {node['id']}"
-    if not is_count(node["num_frames"]):
+    if not are_counts(node["num_frames"]):
         raise ValueError(f"{where}: num_frames should be a positive integer, got {node['num_frames']!r}")
-    if not isinstance(size, list) or len(size) != 2 or not all(map(is_count, size)):
+    if not isinstance(size, list) or len(size) != 2 or not are_counts(*size):
         raise ValueError(f"{where}: size should be height, width in pixels, got {size!r}")
     rows = _box_array(node["boxes"], where)
     has_actors = rows.shape[1] == 7
@@ -243,9 +243,9 @@ def _video(node: Any, root: Path, num_classes: int, where: str) -> tuple[VideoEn
     return video, [defects[row] for row in sorted(defects)]
 
 
-def is_count(value: Any) -> bool:
-    """Whether a value read from JSON is a positive integer."""
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+def are_counts(*values: Any) -> bool:
+    """Whether values read from JSON are positive integers."""
+    return set(map(type, values)) == {int} and min(values) > 0
 
 
 def _box_array(rows: Any, where: str) -> npt.NDArray[np.float64]:

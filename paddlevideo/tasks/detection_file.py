@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from paddlevideo.loader.index import is_count
+from paddlevideo.loader.index import are_counts
 from paddlevideo.types import Arrays, Meta, Prediction
 from paddlevideo.utils.collector import collector_paused
 from paddlevideo.utils.files import read_json_lines, replacing
@@ -143,16 +143,16 @@ def _check_sample(node: Any, expected: set[str], where: str) -> None:
             f"{where}: expected a sample with {', '.join(sorted(expected))}, as the first one has, got "
             f"{', '.join(node) if isinstance(node, dict) else str(node)[:100]}; {REMEDY}"
         )
-    size = node["size"]
+    size, count = node["size"], node["num_frames"]
     if not isinstance(node["id"], str) or not node["id"]:
         raise ValueError(f"{where}: id should be a text, got {node['id']!r}; {REMEDY}")
-    if not isinstance(size, list) or len(size) != 2 or not all(map(is_count, [*size, node["num_frames"]])):
+    if not isinstance(size, list) or len(size) != 2 or not are_counts(*size, count):
         raise ValueError(
             f"{where}: expected size as height, width in pixels and num_frames, all positive integers, got {size!r} "
-            f"and {node['num_frames']!r}; {REMEDY}"
+            f"and {count!r}; {REMEDY}"
         )
-    rows = {key: node[key] for key in expected.difference(_META)}
-    if not all(isinstance(value, list) for value in rows.values()) or len(set(map(len, rows.values()))) > 1:
+    rows = {key: value for key, value in node.items() if key not in _META}
+    if set(map(type, rows.values())) != {list} or len(set(map(len, rows.values()))) > 1:
         told = ", ".join(f"{key} {len(value) if isinstance(value, list) else value}" for key, value in rows.items())
         raise ValueError(f"{where}: {node['id']}: expected lists of one length, got {told}; {REMEDY}")
 

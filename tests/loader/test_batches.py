@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -108,7 +110,7 @@ def test_every_frame_is_decoded_and_resized_once(
     resize = ClipInput.resize
 
     def noted_resize(self: ClipInput, frames: np.ndarray) -> np.ndarray:
-        if frames.shape[1:3] != (self.height, self.width):
+        if frames.shape[1:3] != self.size:
             note(f"resized {len(frames)}")
         return resize(self, frames)
 
@@ -162,3 +164,22 @@ def test_a_loader_can_be_left_and_used_again(index: Path) -> None:
     loader = SequentialBatches(dataset, BATCH, 0)
     next(iter(loader))
     assert_same(loader, dataset, list(range(len(dataset))))
+
+
+AFTER_THREADS = """
+import sys
+from pathlib import Path
+import cv2, numpy as np
+from paddlevideo.loader.batches import SequentialBatches
+from tests.loader.test_batches import open_dataset
+
+cv2.setNumThreads(4)
+cv2.resize(np.zeros((2000, 2000, 3), np.uint8), (1500, 1500))  # OpenCV's threads begin
+print(len(list(SequentialBatches(open_dataset(Path(sys.argv[1])), 5, 2))))
+"""
+
+
+def test_workers_start_after_opencv_has_used_threads(index: Path) -> None:
+    command = [sys.executable, "-c", AFTER_THREADS, str(index)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split()[-1] == str(len(SequentialBatches(open_dataset(index), 5, 0)))
