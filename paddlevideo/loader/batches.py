@@ -84,12 +84,18 @@ class Batches(ABC):
             num_workers=self.num_workers,
             collate_fn=report,
         )
-        for batch in loader:
-            if "error" in batch:
-                kind, text = batch["error"]
-                known = {error.__name__: error for error in (ValueError, FileNotFoundError, PermissionError, OSError)}
-                raise known[kind](text) if kind in known else RuntimeError(f"{kind} while reading data: {text}")
-            yield batch
+        batches: Any = iter(loader)
+        try:
+            for batch in batches:
+                if "error" in batch:
+                    kind, text = batch["error"]
+                    known = {
+                        error.__name__: error for error in (ValueError, FileNotFoundError, PermissionError, OSError)
+                    }
+                    raise known[kind](text) if kind in known else RuntimeError(f"{kind} while reading data: {text}")
+                yield batch
+        finally:
+            batches._try_shutdown_all()  # a thread of its own refers to it, so that nothing else ends its workers
 
 
 class ShuffledBatches(Batches):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from functools import partial
+from multiprocessing import active_children
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from paddlevideo.loader import batches as module
 from paddlevideo.loader.batches import Batches, EpochShuffle, SequentialBatches, ShuffledBatches, plan_runs
 from paddlevideo.loader.collate import collate
 from paddlevideo.loader.datasets import ActionDataset
-from paddlevideo.loader.frames import FrameFolder, VideoFile
+from paddlevideo.loader.frames import FrameFolder, FrameSource, VideoFile
 from paddlevideo.loader.index import ActionIndex, VideoEntry, write_index
 from paddlevideo.loader.samplers import KeyframeClip
 from paddlevideo.loader.transforms import ColorDistort, HorizontalFlip, JitterCrop
@@ -183,3 +185,20 @@ def test_workers_start_after_opencv_has_used_threads(index: Path) -> None:
     command = [sys.executable, "-c", AFTER_THREADS, str(index)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.split()[-1] == str(len(SequentialBatches(open_dataset(index), 5, 0)))
+
+
+@pytest.mark.parametrize("end", ["error", "left"])
+def test_no_worker_is_left_behind(index: Path, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    def fail(self: FrameSource, *arguments: Any) -> NoReturn:
+        raise ValueError("damaged")
+
+    if end == "error":
+        monkeypatch.setattr(FrameSource, "read", fail)
+    before = set(active_children())
+    batches = iter(SequentialBatches(open_dataset(index, every_frame=True), BATCH, 2))
+    with pytest.raises(ValueError, match="damaged") if end == "error" else nullcontext():
+        next(batches)
+    if end == "left":
+        assert set(active_children()) > before
+    batches.close()
+    assert set(active_children()) == before

@@ -8,6 +8,7 @@ import pytest
 
 from paddlevideo.config import Config, load_config
 from paddlevideo.loader.datasets import VideoDataset
+from paddlevideo.loader.datasets.base import Place
 from paddlevideo.tasks import report_page as html
 from paddlevideo.tasks.evaluation import test as run_test
 from paddlevideo.tasks.parts import build_dataset, build_model
@@ -264,10 +265,10 @@ def test_samples_of_another_test_set_are_refused(tiny_config: Config, dataset: V
 def test_a_picture_that_cannot_be_read_is_told(
     tiny_config: Config, dataset: VideoDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(number: int) -> dict:
+    def gone(number: int) -> Place:
         raise FileNotFoundError(f"no media of {number}")
 
-    monkeypatch.setattr(dataset, "entry", gone)
+    monkeypatch.setattr(dataset, "place", gone)
     page = Page(write_report(tmp_path, tiny_config, dataset, annotated(dataset), {"a": 1.0}).read_text())
     assert "img" not in page.tags
     assert "(no picture: no media of" in "".join(page.texts)
@@ -299,7 +300,7 @@ def test_many_classes_share_a_row(tiny_config: Config, dataset: VideoDataset, tm
         def annotation(self, number: int) -> dict:
             return {"targets": target(*((LEFT, k) for k in range(MATRIX_CLASSES))), "meta": {"id": "v/1"}}
 
-        def entry(self, number: int) -> dict:
+        def place(self, number: int) -> Place:
             raise FileNotFoundError("there are no media")
 
     path = write_report(tmp_path, tiny_config, Many(), [({"id": "v/1"}, prediction((LEFT, 41, 0.5)))], {"a": 1.0})
