@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import accumulate, chain, islice, pairwise
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,17 +22,15 @@ import numpy as np
 import numpy.typing as npt
 
 from paddlevideo.loader.index import are_counts
-from paddlevideo.types import Arrays, Meta, Prediction
+from paddlevideo.types import Meta, Prediction
 from paddlevideo.utils.collector import collector_paused
 from paddlevideo.utils.files import read_json_lines, replacing
 
 FORMAT, VERSION = "action-detections", 1
-CHUNK = 4096  # lines that are checked together
 REMEDY = "write the file anew with main.py --test"
 _META = ("id", "size", "num_frames")
 _REQUIRED, _OPTIONAL = ("boxes", "labels", "scores"), ("objectness", "probabilities")
 Sink: TypeAlias = Callable[[Meta, Prediction], None]
-Line: TypeAlias = tuple[str, dict[str, Any]]  # file:line, and what it holds
 
 
 @dataclass(frozen=True)
@@ -91,24 +89,62 @@ def read_detections(path: str | Path) -> DetectionFile:
 
 
 def _read(path: Path) -> DetectionFile:
-    lines = read_json_lines(path, REMEDY)
-    _, header = next(lines, (1, None))
-    classes = _check_header(header, f"{path}:1")
-    shapes: dict[str, tuple[int, ...]] = {"boxes": (4,), "probabilities": (len(classes),)}
-    first_seen: dict[str, str] = {}
+    classes: tuple[str, ...] = ()
+    first_seen: dict[str, int] = {}
     samples: list[tuple[Meta, Prediction]] = []
     expected: set[str] = set()
-    while chunk := [(f"{path}:{number}", node) for number, node in islice(lines, CHUNK)]:
-        expected = expected or _keys(*chunk[0])
-        for where, node in chunk:
-            _check_sample(node, expected, where)
-            if node["id"] in first_seen:
-                raise ValueError(f"{where}: sample {node['id']} is in {first_seen[node['id']]} already; remove one")
-            first_seen[node["id"]] = where
-        columns = {key: _column(chunk, key, shapes.get(key, ())) for key in sorted(expected.difference(_META))}
-        _check_labels(chunk, columns["labels"], len(classes))
-        samples += _split(chunk, columns)
+    for number, nodes in read_json_lines(path, REMEDY):
+        if number == 1:
+            classes = _check_header(nodes.pop(0), f"{path}:1")
+        chunk = _Chunk(path, max(number, 2), nodes)
+        if nodes:
+            expected = expected or _keys(chunk.where(0), nodes[0])
+            samples += _samples(chunk, expected, first_seen, len(classes))
+    if not classes:
+        _check_header(None, f"{path}:1")
     return DetectionFile(classes, samples)
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Some lines of a file that follow each other, without the header."""
+
+    path: Path
+    first: int  # number of the first line
+    nodes: list[Any]
+
+    def where(self, index: int) -> str:
+        """File and line of a node."""
+        return f"{self.path}:{self.first + index}"
+
+    def bounds(self) -> list[int]:
+        """Where the rows of each line begin among those of all lines, and where the last ones end."""
+        return list(accumulate((len(node["labels"]) for node in self.nodes), initial=0))
+
+    def row(self, number: int) -> str:
+        """Line, sample and detection that a row of the whole chunk is."""
+        bounds = self.bounds()
+        index = int(np.searchsorted(bounds, number, side="right")) - 1
+        return f"{self.where(index)}: {self.nodes[index]['id']}: detection {number - bounds[index] + 1}"
+
+
+def _samples(
+    chunk: _Chunk, expected: set[str], first_seen: dict[str, int], num_classes: int
+) -> Iterator[tuple[Meta, Prediction]]:
+    """Check the lines of a chunk and take them apart."""
+    if _fault(chunk.nodes, expected):
+        faults = ((index, _fault([node], expected)) for index, node in enumerate(chunk.nodes))
+        index, fault = next((index, fault) for index, fault in faults if fault)
+        raise ValueError(f"{chunk.where(index)}: {fault}; {REMEDY}")
+    for number, node in enumerate(chunk.nodes, chunk.first):
+        if first_seen.setdefault(node["id"], number) != number:
+            earlier = f"{chunk.path}:{first_seen[node['id']]}"
+            raise ValueError(f"{chunk.path}:{number}: sample {node['id']} is in {earlier} already; remove one")
+    shapes: dict[str, tuple[int, ...]] = {"boxes": (4,), "probabilities": (num_classes,)}
+    columns = {key: _column(chunk, key, shapes.get(key, ())) for key in sorted(expected.difference(_META))}
+    _check_labels(chunk, columns["labels"], num_classes)
+    for node, (start, stop) in zip(chunk.nodes, pairwise(chunk.bounds()), strict=True):
+        yield {key: node[key] for key in _META}, {key: rows[start:stop] for key, rows in columns.items()}
 
 
 def _check_header(node: Any, where: str) -> tuple[str, ...]:
@@ -136,43 +172,48 @@ def _keys(where: str, node: Any) -> set[str]:
     return set(node)
 
 
-def _check_sample(node: Any, expected: set[str], where: str) -> None:
-    """Check keys, meta and lengths of one line."""
-    if not isinstance(node, dict) or node.keys() != expected:
-        raise ValueError(
-            f"{where}: expected a sample with {', '.join(sorted(expected))}, as the first one has, got "
-            f"{', '.join(node) if isinstance(node, dict) else str(node)[:100]}; {REMEDY}"
+def _fault(nodes: list[Any], expected: set[str]) -> str | None:
+    """What is wrong with the keys, metas or lengths of some samples, said of the first one; None if nothing is.
+
+    All are looked at together, which is quicker; who is told of a fault asks again for each.
+    """
+    first = nodes[0]
+    if set(map(type, nodes)) != {dict} or not all(node.keys() == expected for node in nodes):
+        got = ", ".join(first) if isinstance(first, dict) else str(first)[:100]
+        return f"expected a sample with {', '.join(sorted(expected))}, as the first one has, got {got}"
+    ids, sizes, counts = ([node[key] for node in nodes] for key in _META)
+    if set(map(type, ids)) != {str} or "" in ids:
+        return f"id should be a text, got {first['id']!r}"
+    if set(map(type, sizes)) != {list} or set(map(len, sizes)) != {2} or not are_counts(*chain(*sizes), *counts):
+        return (
+            "expected size as height, width in pixels and num_frames, all positive integers, got "
+            f"{first['size']!r} and {first['num_frames']!r}"
         )
-    size, count = node["size"], node["num_frames"]
-    if not isinstance(node["id"], str) or not node["id"]:
-        raise ValueError(f"{where}: id should be a text, got {node['id']!r}; {REMEDY}")
-    if not isinstance(size, list) or len(size) != 2 or not are_counts(*size, count):
-        raise ValueError(
-            f"{where}: expected size as height, width in pixels and num_frames, all positive integers, got {size!r} "
-            f"and {count!r}; {REMEDY}"
-        )
-    rows = {key: value for key, value in node.items() if key not in _META}
-    if set(map(type, rows.values())) != {list} or len(set(map(len, rows.values()))) > 1:
-        told = ", ".join(f"{key} {len(value) if isinstance(value, list) else value}" for key, value in rows.items())
-        raise ValueError(f"{where}: {node['id']}: expected lists of one length, got {told}; {REMEDY}")
+    rows = {key: [node[key] for node in nodes] for key in first if key not in _META}
+    lengths = [list(map(len, column)) if set(map(type, column)) == {list} else None for column in rows.values()]
+    if None in lengths or any(length != lengths[0] for length in lengths):
+        told = ", ".join(f"{key} {len(v[0]) if isinstance(v[0], list) else v[0]}" for key, v in rows.items())
+        return f"{first['id']}: expected lists of one length, got {told}"
+    return None
 
 
-def _column(chunk: list[Line], key: str, tail: tuple[int, ...]) -> npt.NDArray[Any]:
+def _column(chunk: _Chunk, key: str, tail: tuple[int, ...]) -> npt.NDArray[Any]:
     """The numbers called `key` of all lines, `[R, *tail]`, as int64 for labels and else as float32."""
     kinds, dtype = ("i", np.int64) if key == "labels" else ("iuf", np.float32)
-    rows = _numbers(list(chain.from_iterable(node[key] for _, node in chunk)), tail, kinds)
+    rows = _numbers(list(chain.from_iterable(node[key] for node in chunk.nodes)), tail, kinds)
     if rows is None:
-        where, node = next(line for line in chunk if _numbers(line[1][key], tail, kinds) is None)
+        index, node = next((i, n) for i, n in enumerate(chunk.nodes) if _numbers(n[key], tail, kinds) is None)
         kind, shape = "integers" if key == "labels" else "numbers", ", ".join(["K", *map(str, tail)])
         raise ValueError(
-            f"{where}: {node['id']}: {key} should be {kind} [{shape}], got {str(node[key])[:100]}; {REMEDY}"
+            f"{chunk.where(index)}: {node['id']}: {key} should be {kind} [{shape}], got {str(node[key])[:100]}; "
+            f"{REMEDY}"
         )
     with np.errstate(over="ignore"):  # too large for float32 is found right here
         array = rows.astype(dtype)
     finite = np.isfinite(array)
     if not finite.all():
         number = int(np.argmin(finite.reshape(len(array), -1).all(1)))
-        raise ValueError(f"{_place(chunk, number)}: {key} should be finite, got {rows[number].tolist()}; {REMEDY}")
+        raise ValueError(f"{chunk.row(number)}: {key} should be finite, got {rows[number].tolist()}; {REMEDY}")
     return array
 
 
@@ -187,29 +228,10 @@ def _numbers(rows: list[Any], tail: tuple[int, ...], kinds: str) -> npt.NDArray[
     return array if array.dtype.kind in kinds and array.shape[1:] == tail else None
 
 
-def _check_labels(chunk: list[Line], labels: npt.NDArray[np.int64], num_classes: int) -> None:
+def _check_labels(chunk: _Chunk, labels: npt.NDArray[np.int64], num_classes: int) -> None:
     wrong = np.flatnonzero((labels < 0) | (labels >= num_classes))
     if len(wrong):
         raise ValueError(
-            f"{_place(chunk, int(wrong[0]))}: the label should be an integer in 0..{num_classes - 1}, as the header "
+            f"{chunk.row(int(wrong[0]))}: the label should be an integer in 0..{num_classes - 1}, as the header "
             f"names {num_classes} classes, got {labels[wrong[0]]}; {REMEDY}"
         )
-
-
-def _bounds(chunk: list[Line]) -> list[int]:
-    """Where the rows of each line begin among those of all lines, and where the last ones end."""
-    return list(accumulate((len(node["labels"]) for _, node in chunk), initial=0))
-
-
-def _place(chunk: list[Line], row: int) -> str:
-    """Line, sample and detection that a row of the whole chunk is."""
-    bounds = _bounds(chunk)
-    line = int(np.searchsorted(bounds, row, side="right")) - 1
-    where, node = chunk[line]
-    return f"{where}: {node['id']}: detection {row - bounds[line] + 1}"
-
-
-def _split(chunk: list[Line], columns: Arrays) -> Iterator[tuple[Meta, Prediction]]:
-    """Meta and prediction of each line."""
-    for (_, node), (start, stop) in zip(chunk, pairwise(_bounds(chunk)), strict=True):
-        yield {key: node[key] for key in _META}, {key: rows[start:stop] for key, rows in columns.items()}

@@ -72,8 +72,8 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
 
 
-def read_json_lines(path: Path, remedy: str) -> Iterator[tuple[int, Any]]:
-    """The values of a file of JSON lines, each with the number of its line, from 1.
+def read_json_lines(path: Path, remedy: str) -> Iterator[tuple[int, list[Any]]]:
+    """The values of a file of JSON lines, some thousand together with the number of their first line, from 1.
 
     Raises:
         ValueError: a line that is no JSON, or that ends before its end; names the line and says the `remedy`.
@@ -82,17 +82,18 @@ def read_json_lines(path: Path, remedy: str) -> Iterator[tuple[int, Any]]:
         first = 1
         while lines := list(islice(file, _LINES)):
             values = _parse_objects(lines)
-            for number, line in enumerate(lines, start=first):
-                yield number, parse_json_line(line, f"{path}:{number}", remedy) if values is None else next(values)
+            if values is None:
+                values = [parse_json_line(line, f"{path}:{number}", remedy) for number, line in enumerate(lines, first)]
+            yield first, values
             first += len(lines)
 
 
-def _parse_objects(lines: list[bytes]) -> Iterator[Any] | None:
+def _parse_objects(lines: list[bytes]) -> list[Any] | None:
     """The objects of all lines, parsed at once, which is quicker; None if one of them may be something else."""
     if not all(line.startswith(b"{") and line.endswith(b"}\n") for line in lines):
         return None
     try:
-        values = json.loads(b"[" + b",".join(lines) + b"]")
+        values: list[Any] = json.loads(b"[" + b",".join(lines) + b"]")
     except (ValueError, RecursionError):
         return None
-    return iter(values) if len(values) == len(lines) else None
+    return values if len(values) == len(lines) else None

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paddlevideo.tasks import detection_file
 from paddlevideo.tasks.detection_file import detection_writer, read_detections
+from paddlevideo.utils import files
 
 HEADER = {"format": "action-detections", "version": 1, "classes": ["Biking", "Diving"]}
 SAMPLE = {
@@ -42,7 +42,7 @@ def random_sample(rng: np.random.Generator, number: int) -> tuple[dict[str, Any]
 
 
 def test_what_is_written_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detection_file, "CHUNK", 7)  # so that there are several
+    monkeypatch.setattr(files, "_LINES", 7)  # so that there are several
     rng = np.random.default_rng(0)
     samples = [random_sample(rng, number) for number in range(20)]
     with detection_writer(tmp_path / "d.jsonl", ("Biking", "Diving")) as add:
