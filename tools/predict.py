@@ -1,4 +1,4 @@
-"""Find actions in videos: an annotated mp4 and a file of JSON lines for each."""
+"""Find actions in videos, cameras and network streams: an annotated mp4, JSON lines and tubes for each."""
 
 from __future__ import annotations
 
@@ -10,20 +10,25 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from paddlevideo.config import load_config
-from paddlevideo.loader.sources import find_sources
+from paddlevideo.loader.live import Connection, open_streams
 from paddlevideo.tasks.predictor import Predictor
-from paddlevideo.tasks.writers import predict_file
+from paddlevideo.tasks.streaming import StreamOptions, predict_streams
 from paddlevideo.utils.command import run_command
 from paddlevideo.utils.device import use_device
 from paddlevideo.utils.files import output_folder
 from paddlevideo.utils.logging import start_logging
+from paddlevideo.utils.threads import stop_on_signals
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "-i", "--input", required=True, help="video, folder of videos or of numbered frames, or pattern"
+        "-i",
+        "--input",
+        required=True,
+        help="video, folder of videos or of numbered frames, pattern, number of a camera (0, 1, ...), or an address "
+        "such as rtsp://HOST/PATH",
     )
     network = parser.add_mutually_exclusive_group()
     network.add_argument(
@@ -34,35 +39,46 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("-o", "--output", default="predictions", help="folder (default: predictions)")
     parser.add_argument("--threshold", type=float, default=0.3, help="leave out detections below this score")
     parser.add_argument("--batch_size", type=int, default=1, help="frames that go through the network together")
+    parser.add_argument("--stride", type=int, default=1, help="run the network on every N-th frame (default: 1)")
+    parser.add_argument(
+        "--realtime", action="store_true", help="keep up with the clock: drop frames when the network is too slow"
+    )
+    parser.add_argument("--patience", type=int, default=25, help="frames that a track may be missing (default: 25)")
+    parser.add_argument("--csv", action="store_true", help="write the detections as a table, too")
+    parser.add_argument("--show", action="store_true", help="show the video in a window while it is written; q ends")
+    parser.add_argument(
+        "--timeout", type=float, default=10.0, help="seconds without a frame until a live stream is reconnected"
+    )
+    parser.add_argument(
+        "--reconnect", type=int, default=8, help="reconnections in a row without a frame until it is given up"
+    )
     parser.add_argument("--threads", type=int, help="CPU threads of an exported network")
     parser.add_argument("--device", help="cpu, gpu or gpu:N; default: the GPU if there is one")
     return parser.parse_args(arguments)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Predict every video of the input."""
+    """Predict all of the input."""
     start_logging()
     use_device(args.device)
-    paths = find_sources(args.input)
-    refuse_equal_names(paths)
+    options = StreamOptions(
+        threshold=args.threshold,
+        batch_size=args.batch_size,
+        stride=args.stride,
+        realtime=args.realtime,
+        patience=args.patience,
+        table=args.csv,
+        show=args.show,
+    )
+    streams = open_streams(args.input, Connection(args.timeout, args.reconnect), args.realtime)
     folder = output_folder(args.output)
     if args.weights is not None:
         config = load_config(args.config or Path(args.weights).parent / "config.yaml")
         predictor = Predictor.from_checkpoint(config, args.weights)
     else:
         predictor = Predictor.from_export(args.model, threads=args.threads)
-    for path in paths:
-        predict_file(predictor, path, folder, args.threshold, args.batch_size)
-
-
-def refuse_equal_names(paths: list[Path]) -> None:
-    """Stop before one video's answers overwrite another's."""
-    first: dict[str, Path] = {}
-    for path in paths:
-        name = path.resolve().name if path.is_dir() else path.stem
-        if name in first:
-            raise ValueError(f"{path} and {first[name]} would both be written as {name}.mp4; predict them one by one")
-        first[name] = path
+    with stop_on_signals() as stop:
+        predict_streams(predictor, streams, folder, options, stop)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

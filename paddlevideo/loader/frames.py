@@ -7,7 +7,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, cached_property
 from itertools import chain, islice
 from pathlib import Path
 
@@ -29,6 +29,7 @@ _TEXT_PROBE_BYTES = 4096
 _LOST_IN_A_ROW = 3  # damaged frames of a video after which more are looked for
 _PROBE_FRAMES = 16  # decoded at the beginning of a video to see whether its packets tell the truth
 _SAME_PICTURE = 4.0  # mean difference in grey levels that two decoders may have
+_ROUGHLY = 0.05  # difference of two rates that may come from rounded times
 _ROUNDING = 1.5  # milliseconds by which distances between evenly spaced frames differ, as some files round times
 
 Times = npt.NDArray[np.float64]  # [N], milliseconds
@@ -65,6 +66,7 @@ class FrameSource(ABC):
 
     path: Path
     fps: float  # frames a second
+    claimed_length: int | None  # frames that the media say they have, which may be wrong; None if they do not say
 
     @property
     @abstractmethod
@@ -87,6 +89,10 @@ class FrameSource(ABC):
     def frames(self) -> Iterator[Frames]:
         """All frames in order, `[H, W, 3]` each; one pass, one frame in memory; see `decode` for errors."""
         return self.decode(range(len(self)))
+
+    @abstractmethod
+    def timed(self) -> Iterator[tuple[float, Frames]]:
+        """As `frames`, each with its time in seconds; the media are not looked through beforehand for their length."""
 
     @abstractmethod
     def damages(self) -> Iterator[str]:
@@ -132,6 +138,7 @@ class FrameFolder(FrameSource):
         if not self.path.is_dir():
             raise FileNotFoundError(f"{folder}: no such folder of frames")
         self._names = _picture_names(self.path.absolute(), self.path.stat().st_mtime_ns)
+        self.claimed_length = len(self._names)
 
     def __len__(self) -> int:
         """How many pictures there are."""
@@ -155,6 +162,11 @@ class FrameFolder(FrameSource):
                     f"{_spell(expected)}; all frames of a video should have one size"
                 )
             yield frame
+
+    def timed(self) -> Iterator[tuple[float, Frames]]:
+        """See `FrameSource`."""
+        for number, frame in enumerate(self.frames()):
+            yield number / self.fps, frame
 
     def damages(self) -> Iterator[str]:
         """See `FrameSource`; every picture is compared with the first that can be read."""
@@ -212,7 +224,12 @@ class VideoFile(FrameSource):
             raise FileNotFoundError(f"{path}: no such video file or folder of frames")
         status = self.path.stat()
         self._version = (str(self.path.absolute()), status.st_mtime_ns, status.st_size)
-        self._size, self.fps = _properties(*self._version)
+        self._size, self._claimed_fps, self.claimed_length = _properties(*self._version)
+
+    @cached_property
+    def fps(self) -> float:  # type: ignore[override]
+        """Frames a second: what the file says, unless its frames come evenly at another rate."""
+        return _rate(*self._version, self._claimed_fps)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -256,6 +273,14 @@ class VideoFile(FrameSource):
         except ValueError as error:
             yield str(error)
 
+    def timed(self) -> Iterator[tuple[float, Frames]]:
+        """See `FrameSource`."""
+        with _capture(self.path) as capture:
+            for number, moment in enumerate(_moments(capture)):
+                if math.isnan(moment):
+                    raise ValueError(_lost(self.path, number))
+                yield moment / 1000, _retrieve(capture, _lost(self.path, number))
+
     def _by_number(self, numbers: Sequence[int]) -> Iterator[Frames]:
         reader = decord.VideoReader(str(self.path), num_threads=1)
         for number in numbers:
@@ -266,15 +291,30 @@ class VideoFile(FrameSource):
 
 
 @cache
-def _properties(path: str, mtime: int, num_bytes: int) -> tuple[tuple[int, int], float]:
-    """Height and width in pixels and frames a second; the last two arguments only tell versions of a file apart."""
+def _properties(path: str, mtime: int, num_bytes: int) -> tuple[tuple[int, int], float, int | None]:
+    """Height and width in pixels, frames a second and frames, as the file says.
+
+    Its last two arguments only tell versions of a file apart.
+    """
     with _capture(Path(path)) as capture:
-        fps = capture.get(cv2.CAP_PROP_FPS)
+        fps, length = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
         nothing = f"{path}: no frame can be decoded; the video is empty or damaged"
         if not capture.grab():
             raise ValueError(nothing)
         height, width = _retrieve(capture, nothing).shape[:2]
-    return (height, width), fps if math.isfinite(fps) and fps > 0 else DEFAULT_FPS
+    claimed_length = int(length) if 0 < length < math.inf else None
+    return (height, width), fps if math.isfinite(fps) and fps > 0 else DEFAULT_FPS, claimed_length
+
+
+@cache
+def _rate(path: str, mtime: int, num_bytes: int, claimed: float) -> float:
+    """Frames a second; raw streams claim what they do not know."""
+    with _capture(Path(path)) as capture:
+        steps = np.diff(list(islice(_moments(capture), _PROBE_FRAMES)))
+    if len(steps) < 2 or not np.ptp(steps) <= _ROUNDING or not steps.mean() > 0:
+        return claimed
+    measured = 1000 / float(steps.mean())
+    return claimed if abs(measured / claimed - 1) < _ROUGHLY else measured
 
 
 @cache
@@ -339,8 +379,9 @@ def _moments(capture: cv2.VideoCapture, tell: bool = True) -> Iterator[float]:
         number += 1
 
 
-def _lost(path: str | Path, number: int, num_frames: int) -> str:
-    return f"{path}: frame {number + 1} of {num_frames} cannot be decoded; the video is damaged, get it anew"
+def _lost(path: str | Path, number: int, num_frames: int | None = None) -> str:
+    total = "" if num_frames is None else f" of {num_frames}"
+    return f"{path}: frame {number + 1}{total} cannot be decoded; the video is damaged, get it anew"
 
 
 @contextmanager

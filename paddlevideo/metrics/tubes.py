@@ -86,6 +86,12 @@ def link_tubes(
     return tubes
 
 
+def link_value(overlap: Float64Array, s: Float64Array, t: Float64Array) -> Float64Array:
+    """What it is worth to link two boxes of neighbouring frames, from their IoU and scores; broadcast."""
+    value: Float64Array = overlap + (s + t) + 0.5 * s * t
+    return value
+
+
 def _span(seen: BoolArray) -> slice:
     """From the first to the last frame of `seen [T]` that is True."""
     frames = np.flatnonzero(seen)
@@ -122,9 +128,8 @@ def _edge_scores(boxes: Float64Array, scores: Float64Array) -> Float64Array:
     Returns:
         `[T - 1, C, K, K]`; IoU without the border pixel.
     """
-    s, t = scores[:-1, :, :, None], scores[1:, :, None, :]
-    edges: Float64Array = box_iou(boxes[:-1, :, :, None], boxes[1:, :, None, :]) + (s + t) + 0.5 * s * t
-    return edges
+    overlap = box_iou(boxes[:-1, :, :, None], boxes[1:, :, None, :])
+    return link_value(overlap, scores[:-1, :, :, None], scores[1:, :, None, :])
 
 
 def _best_paths(edges: Float64Array, free: BoolArray) -> IntArray:

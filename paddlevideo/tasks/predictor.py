@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import paddle
 
 from paddlevideo.config import Config, read_yaml
-from paddlevideo.loader.collate import collate
+from paddlevideo.loader.live import FrameStream
 from paddlevideo.modeling.models import InputTransform, Postprocess, VideoModel
 from paddlevideo.registry import DATASETS, INPUTS, POSTPROCESS
 from paddlevideo.tasks.checkpoint import load_weights
@@ -128,25 +127,20 @@ class Predictor:
             facts["classes"],
         )
 
-    def open(self, path: str | Path) -> Any:
-        """The dataset of a user's file, prepared for this network; it has a length and the samples in order.
+    def open(self, stream: FrameStream, stride: int = 1) -> Iterable[Sample]:
+        """The samples of a stream, prepared for this network; see `VideoStream`.
 
         Raises:
             ValueError: the network is not causal.
         """
         _check_causal(self.input.causal)
-        return DATASETS.build(self.source, path=str(path), **build_pipeline(self.pipeline, self.input))
+        parts = build_pipeline(self.pipeline, self.input)
+        samples: Iterable[Sample] = DATASETS.build(self.source, stream=stream, stride=stride, **parts)
+        return samples
 
     def batch(self, inputs: Arrays | Tensors, meta: list[Meta]) -> list[Prediction]:
         """Predictions for inputs that have a batch axis."""
         return self.postprocess(self.network(inputs), meta)
-
-    def __call__(self, samples: Iterable[Sample], batch_size: int = 1) -> Iterator[tuple[Sample, Prediction]]:
-        """Each sample with its prediction, in order; at most `batch_size` samples are held."""
-        stream = iter(samples)
-        while group := list(islice(stream, batch_size)):
-            batch = collate(group)
-            yield from zip(group, self.batch(batch["inputs"], batch["meta"]), strict=True)
 
 
 def _check_causal(causal: bool) -> None:

@@ -2,96 +2,257 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import math
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import TextIO
+from typing import Any
 
 import cv2
 import numpy as np
 
-from paddlevideo.tasks.predictor import Predictor
-from paddlevideo.types import Frames, Meta, Prediction
-from paddlevideo.utils.drawing import draw_detections
-from paddlevideo.utils.logging import Progress, logger
+from paddlevideo.tasks.tracks import TubeFile, TubeLinker
+from paddlevideo.types import Frames, Meta, Prediction, Sample
+from paddlevideo.utils.drawing import draw_detections, fit_picture
+from paddlevideo.utils.files import RecordFile
+from paddlevideo.utils.logging import logger
+
+COLUMNS = ("frame", "time", "track", "label", "score", "x1", "y1", "x2", "y2")
+SPARE_BYTES = 16 << 20  # of the disk that are left free, so that an mp4 can still be given its index
+LONGEST_PAUSE = 60.0  # seconds for which a picture is repeated at most
+
+
+class SteadyVideo:
+    """An mp4 with as many frames in every second, made of pictures that need not come evenly.
+
+    A picture is shown from its time until the next one comes; one that comes before the last one was shown is left out.
+    The first picture decides the size, made even as the format wants it; others are scaled into it, on black.
+
+    Args:
+        path: of the file; it is there once a picture was written.
+        fps: frames a second.
+    """
+
+    def __init__(self, path: Path, fps: float) -> None:
+        self.path, self.fps = path, fps
+        self._writer: cv2.VideoWriter | None = None
+
+    def write(self, picture: Frames, seconds: float) -> None:
+        """Add a picture `[H, W, 3]`, RGB, with its time.
+
+        Raises:
+            PermissionError: the file cannot be written.
+        """
+        if self._writer is None:
+            self._begin(picture, seconds)
+        missing = round((seconds - self._start) * self.fps) - self._count
+        excess = missing - math.ceil(LONGEST_PAUSE * self.fps)
+        if excess > 0:
+            logger.warning("%s: a pause of %.0f s is cut to %g s", self.path, missing / self.fps, LONGEST_PAUSE)
+            self._start += excess / self.fps
+            missing -= excess
+        if missing < 0:
+            return
+        for _ in range(missing):
+            self._put()
+        self._shown = cv2.cvtColor(self._fit(picture), cv2.COLOR_RGB2BGR)
+        self._put()
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._writer is not None:
+            self._writer.release()
+
+    def _begin(self, picture: Frames, seconds: float) -> None:
+        height, width = self._size = picture.shape[:2]
+        self._canvas = (height + height % 2, width + width % 2)
+        self._start, self._count = seconds, 0
+        self._shown = np.zeros((*self._canvas, 3), np.uint8)
+        writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter.fourcc(*"mp4v"), self.fps, self._canvas[::-1])
+        if not writer.isOpened():
+            raise PermissionError(f"{self.path}: cannot write an mp4 of {width}x{height} at {self.fps:g} fps")
+        self._writer = writer
+
+    def _put(self) -> None:
+        assert self._writer is not None
+        self._writer.write(self._shown)
+        self._count += 1
+
+    def _fit(self, picture: Frames) -> Frames:
+        if picture.shape[:2] == self._canvas:
+            return picture
+        if picture.shape[:2] != self._size:
+            picture = fit_picture(picture, self._size)
+        height, width = picture.shape[:2]
+        top, left = (self._size[0] - height) // 2, (self._size[1] - width) // 2
+        fitted = np.zeros((*self._canvas, 3), np.uint8)
+        fitted[top : top + height, left : left + width] = picture
+        return fitted
 
 
 class DetectionWriter:
-    """An annotated mp4 and one JSON line a frame, for one video; use as a context.
+    """The files about one stream: an annotated mp4, JSON lines and tubes, and a table if asked for.
 
     Args:
-        folder: where `NAME.mp4` and `NAME.jsonl` go.
-        name: of the video.
+        folder: where `NAME.mp4`, `NAME.jsonl`, `NAME.tubes.json` and `NAME.csv` go.
+        name: of the stream.
         classes: names.
-        size: height and width of the video.
-        fps: frames a second.
-        threshold: detections below this score are left out of both files.
+        fps: frames a second of the mp4.
+        threshold: detections below this score are left out of all files.
+        linker: gives detections their tracks.
+        table: whether to write `NAME.csv`.
+        window: what shows the pictures, too.
     """
 
     def __init__(
-        self, folder: Path, name: str, classes: list[str], size: tuple[int, int], fps: float, threshold: float
+        self,
+        folder: Path,
+        name: str,
+        classes: list[str],
+        fps: float,
+        threshold: float,
+        linker: TubeLinker,
+        table: bool = False,
+        window: Window | None = None,
     ) -> None:
-        self.video_path, self.lines_path = folder / f"{name}.mp4", folder / f"{name}.jsonl"
-        self.classes, self.size, self.fps, self.threshold = classes, size, fps, threshold
+        self.folder, self.name, self.classes, self.threshold = folder, name, classes, threshold
+        self.linker, self.window = linker, window
+        self.video = SteadyVideo(folder / f"{name}.mp4", fps)
+        self.lines = RecordFile(folder / f"{name}.jsonl")
+        self.tubes = TubeFile(folder / f"{name}.tubes.json", classes)
+        self.table = RecordFile(folder / f"{name}.csv", _csv_lines([COLUMNS])) if table else None
+        self.frames = self.dropped = 0
+        self._size: list[int] | None = None
+        self._held: Prediction = {"boxes": np.zeros((0, 4)), "labels": np.zeros(0, np.int64), "scores": np.zeros(0)}
 
-    def __enter__(self) -> DetectionWriter:
-        height, width = self.size
-        self.video = cv2.VideoWriter(str(self.video_path), cv2.VideoWriter.fourcc(*"mp4v"), self.fps, (width, height))
-        if not self.video.isOpened():
-            raise PermissionError(f"{self.video_path}: cannot write an mp4 of {width}x{height} at {self.fps:g} fps")
-        self.lines: TextIO = self.lines_path.open("w", encoding="utf-8")
-        return self
+    def write(self, sample: Sample, prediction: Prediction | None) -> None:
+        """Add the next frame with its detections, or with those of the frame before it.
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.lines.close()
-        self.video.release()
+        Args:
+            sample: with `frame`, `meta` and, if frames before it were dropped, their meta as `dropped`.
+            prediction: None if the network did not look at this frame.
 
-    def write(self, frame: Frames, meta: Meta, prediction: Prediction) -> None:
-        """Add the next frame `[H, W, 3]`, RGB, with its detections."""
-        keep = prediction["scores"] >= self.threshold
-        shown = {key: value[keep] for key, value in prediction.items()}
-        self.video.write(cv2.cvtColor(draw_detections(frame, shown, self.classes), cv2.COLOR_RGB2BGR))
-        self.lines.write(json.dumps({"frame": meta["frame"], "detections": self._plain(shown, meta["size"])}) + "\n")
+        Raises:
+            OSError: there is no room for it.
+        """
+        self._check_space()
+        meta = sample["meta"]
+        for missed in sample.get("dropped", ()):
+            self._line({"frame": missed["frame"], "time": missed["time"], "dropped": True})
+            self.dropped += 1
+        if prediction is not None:
+            self._held = self._tracked(meta, prediction)
+            self._record(meta, self._plain(meta))
+        self._tell_size(meta)
+        picture = draw_detections(sample["frame"], self._held, self.classes)
+        self.video.write(picture, meta["time"])
+        if self.window is not None:
+            self.window.show(picture)
+        self.frames += 1
 
-    def _plain(self, prediction: Prediction, size: list[int]) -> list[dict[str, object]]:
-        """Detections with boxes in pixels of the video, the surest first."""
-        height, width = size
-        boxes = (prediction["boxes"] * np.array([width, height, width, height])).round(2)
+    def close(self) -> None:
+        """Finish the files.
+
+        Raises:
+            OSError: there is no room for the last tubes.
+        """
+        kinds = ".{mp4,jsonl,tubes.json,csv}" if self.table else ".{mp4,jsonl,tubes.json}"
+        dropped = f", {self.dropped} dropped" if self.dropped else ""
+        logger.info("%s: %d frames%s; wrote %s%s", self.name, self.frames, dropped, self.folder / self.name, kinds)
+        with ExitStack() as files:  # all are closed, whatever happens to one of them
+            for file in (self.tubes, self.table, self.lines, self.video):
+                if file is not None:
+                    files.callback(file.close)
+
+    def _tracked(self, meta: Meta, prediction: Prediction) -> Prediction:
+        """The detections that are sure enough, the surest first, with their tracks."""
         order = np.argsort(-prediction["scores"], kind="stable")
+        order = order[prediction["scores"][order] >= self.threshold]
+        kept = {key: value[order] for key, value in prediction.items()}
+        kept["tracks"] = self.linker.update(meta["frame"], kept["labels"], kept["boxes"], kept["scores"])
+        return kept
+
+    def _record(self, meta: Meta, detections: list[dict[str, Any]]) -> None:
+        where = {key: meta[key] for key in ("frame", "time", "size")}
+        self._line({**where, "detections": detections})
+        self.tubes.add(meta["frame"], detections, self.linker.tracks)
+        if self.table is not None:
+            start = (meta["frame"], meta["time"])
+            self.table.append(_csv_lines([*start, d["track"], d["label"], d["score"], *d["box"]] for d in detections))
+
+    def _plain(self, meta: Meta) -> list[dict[str, Any]]:
+        """Detections with boxes in pixels of the frame."""
+        height, width = meta["size"]
+        boxes = (self._held["boxes"] * np.array([width, height, width, height])).round(2)
+        rows = zip(boxes, self._held["labels"], self._held["scores"], self._held["tracks"], strict=True)
         return [
             {
-                "box": boxes[i].tolist(),
-                "label": self.classes[int(prediction["labels"][i])],
-                "score": round(float(prediction["scores"][i]), 4),
+                "box": box.tolist(),
+                "label": self.classes[int(label)],
+                "score": round(float(score), 4),
+                "track": int(track),
             }
-            for i in order
+            for box, label, score, track in rows
         ]
 
+    def _line(self, record: dict[str, Any]) -> None:
+        self.lines.append(json.dumps(record).encode() + b"\n")
 
-def predict_file(predictor: Predictor, path: Path, folder: Path, threshold: float, batch_size: int = 1) -> None:
-    """Predict every frame of a video and write the answers; memory does not grow with its length.
+    def _tell_size(self, meta: Meta) -> None:
+        if self._size is not None and self._size != meta["size"]:
+            (old_height, old_width), (height, width) = self._size, meta["size"]
+            logger.warning(
+                "%s: frame %d is %dx%d, those before are %dx%d; the mp4 keeps its first size, boxes are in pixels of "
+                "their own frame",
+                *(self.name, meta["frame"], width, height, old_width, old_height),
+            )
+        self._size = meta["size"]
+
+    def _check_space(self) -> None:
+        free = shutil.disk_usage(self.folder).free
+        if free < SPARE_BYTES:
+            raise OSError(
+                f"{self.folder}: the disk is full ({free >> 20} MB free, {SPARE_BYTES >> 20} are kept to finish the "
+                f"files); {self.name} ends after {self.frames} frames; make room, or choose another folder with -o"
+            )
+
+
+class Window:
+    """A window that shows the pictures of a stream; q, escape or its button ends the run.
 
     Args:
-        predictor: the network.
-        path: a video file or a folder of numbered frames.
-        folder: where the files go.
-        threshold: see `DetectionWriter`.
-        batch_size: frames that go through the network together.
+        title: of the window.
+        stop: set when the user wants to end.
 
     Raises:
-        ValueError: the answers would overwrite the video, or a batch without frames.
+        RuntimeError: there is no screen, or this OpenCV has no windows.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size should be at least 1, got {batch_size}")
-    video = predictor.open(path)
-    if (folder / f"{video.name}.mp4").resolve() == path.resolve():
-        raise ValueError(f"{path}: the annotated video would take the place of this one; choose another folder with -o")
-    progress = Progress(video.name, len(video), interval=50)
-    with DetectionWriter(folder, video.name, predictor.classes, video.size, video.fps, threshold) as writer:
-        for sample, prediction in predictor(video, batch_size):
-            writer.write(sample["frame"], sample["meta"], prediction)
-            progress.step(1)
-    progress.close()
-    logger.info("%s: %d frames; wrote %s and %s", path, len(video), writer.video_path, writer.lines_path)
+
+    def __init__(self, title: str, stop: threading.Event) -> None:
+        self.title, self.stop = title, stop
+        if not cv2.currentUIFramework():
+            raise RuntimeError(
+                "--show: this OpenCV was built without windows; install opencv-python in place of "
+                "opencv-python-headless, or leave --show out"
+            )
+        if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            raise RuntimeError("--show: no screen here, DISPLAY is not set; run it on a desktop, or leave --show out")
+
+    def show(self, picture: Frames) -> None:
+        """Show a picture `[H, W, 3]`, RGB; always called by one thread."""
+        cv2.imshow(self.title, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        if cv2.waitKey(1) & 0xFF in (ord("q"), 27) or cv2.getWindowProperty(self.title, cv2.WND_PROP_VISIBLE) < 1:
+            self.stop.set()
+
+
+def _csv_lines(rows: Iterable[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()

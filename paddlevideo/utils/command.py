@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+INTERRUPTED = 130  # what shells report of a program that SIGINT ended
+
 
 def command_line() -> str:
     """The command that this process was started with, as one would type it."""
@@ -16,7 +18,8 @@ def command_line() -> str:
 def run_command(job: Callable[[], object]) -> int:
     """Run a command's job; returns its exit code.
 
-    Errors of the documented kinds are printed without a traceback; anything else is a bug of ours and is raised.
+    Errors of the documented kinds are printed without a traceback; anything else is a bug of ours and is raised. A
+    job that was interrupted ends with 130.
     """
     try:
         job()
@@ -24,4 +27,7 @@ def run_command(job: Callable[[], object]) -> int:
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
         print(f"error: {text}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
     return 0

@@ -33,14 +33,15 @@ def draw_detections(
     """A copy of `frame [H, W, 3]` with the boxes, names and scores of a prediction; line widths follow its size.
 
     Rows with the same box are the labels of one actor: it is drawn once, in the colour of its surest label or in
-    `color`. A prediction without scores, such as a truth, is drawn with names alone.
+    `color`. A prediction without scores, such as a truth, is drawn with names alone; one with `tracks [K]` has
+    their numbers too.
     """
     picture = np.ascontiguousarray(frame).copy()
     height, width = picture.shape[:2]
     scale = max(0.35, min(height, width) / 700)
     corners = (prediction["boxes"].clip(-1, 2) * [width, height, width, height]).round().astype(int)
     actors: dict[tuple[int, ...], list[int]] = {}
-    scores = prediction.get("scores", np.zeros(len(corners)))
+    scores, tracks = prediction.get("scores", np.zeros(len(corners))), prediction.get("tracks")
     for row in np.argsort(-scores, kind="stable").tolist():
         actors.setdefault(tuple(corners[row].tolist()), []).append(row)
     for (x1, y1, x2, y2), rows in reversed(actors.items()):  # the surest on top
@@ -48,7 +49,8 @@ def draw_detections(
         chosen = color or color_of(labels[0], len(classes))
         cv2.rectangle(picture, (x1, y1), (x2, y2), chosen, max(1, round(2 * scale)))
         ends = [f" {score:.2f}" for score in scores[rows].tolist()] if "scores" in prediction else [""] * len(rows)
-        texts = [f"{classes[label]}{end}" for label, end in zip(labels, ends, strict=True)]
+        marks = [f" #{track}" for track in tracks[rows].tolist()] if tracks is not None else [""] * len(rows)
+        texts = [f"{classes[label]}{mark}{end}" for label, mark, end in zip(labels, marks, ends, strict=True)]
         _write_lines(picture, texts, (x1, y1), chosen, scale)
     return picture
 

@@ -48,6 +48,49 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
         write(temporary)
 
 
+class RecordFile:
+    """A file that grows record by record and is complete after each: a reader, or a full disk, never sees half of one.
+
+    Args:
+        path: of the file; one that exists is replaced.
+        head: what the file begins with.
+        tail: what follows the last record, at any time.
+    """
+
+    def __init__(self, path: Path, head: bytes = b"", tail: bytes = b"") -> None:
+        self.path, self.tail = path, tail
+        self._file = path.open("wb", buffering=0)
+        self._end = 0
+        self.append(head)
+
+    def append(self, record: bytes) -> None:
+        """Add a record.
+
+        Raises:
+            OSError: it cannot be written; the file is left as it was before.
+        """
+        try:
+            self._write(self._end, record + self.tail)
+        except OSError as error:
+            self._file.truncate(self._end)
+            self._write(self._end, self.tail)
+            raise OSError(
+                f"{self.path}: cannot write ({error.strerror}); all records before are complete; "
+                "make room, or choose another folder"
+            ) from error
+        self._end += len(record)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def _write(self, place: int, data: bytes) -> None:
+        self._file.seek(place)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
+
 def parse_json_line(line: bytes, where: str, remedy: str) -> Any:
     """The value of one line of a file of JSON lines.
 

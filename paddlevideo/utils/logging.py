@@ -30,11 +30,11 @@ class Progress:
 
     Args:
         title: of the job.
-        total: how many steps there are.
+        total: how many steps there are, None if nobody knows.
         interval: steps between plain lines.
     """
 
-    def __init__(self, title: str, total: int, interval: int) -> None:
+    def __init__(self, title: str, total: int | None, interval: int) -> None:
         self.title, self.total, self.interval = title, total, interval
         self.done, self.items = 0, 0
         self.start = time.monotonic()
@@ -47,8 +47,9 @@ class Progress:
         text = self._text(facts or {})
         is_last = self.done == self.total
         if self.is_terminal:
-            filled = 20 * self.done // self.total
-            sys.stdout.write(f"\r\x1b[K{self.title} [{'#' * filled}{'.' * (20 - filled)}] {text}")
+            filled = 20 * self.done // self.total if self.total else 0
+            bar = f" [{'#' * filled}{'.' * (20 - filled)}]" if self.total else ""
+            sys.stdout.write(f"\r\x1b[K{self.title}{bar} {text}")
             sys.stdout.flush()
         elif self.done % self.interval == 0 or is_last:
             logger.info("%s %s", self.title, text)
@@ -60,7 +61,10 @@ class Progress:
 
     def _text(self, facts: dict[str, float]) -> str:
         seconds = max(time.monotonic() - self.start, 1e-9)
-        remaining = seconds / self.done * (self.total - self.done)
         shown = "".join(f" {name} {value:.4g}" for name, value in facts.items())
+        rate = f"{shown} {self.items / seconds:.1f} instances/s"
+        if self.total is None:
+            return f"{self.done}{rate}"
+        remaining = seconds / self.done * max(self.total - self.done, 0)
         eta = f"{int(remaining) // 60}:{int(remaining) % 60:02d}"
-        return f"{self.done}/{self.total}{shown} {self.items / seconds:.1f} instances/s, ETA {eta}"
+        return f"{self.done}/{self.total}{rate}, ETA {eta}"

@@ -62,7 +62,7 @@ def test_train_test_export_and_predict(
     from_export = ["-m", str(tmp_path / "inference"), "-i", pattern, "-o", str(tmp_path / "a"), "--threshold", "0.01"]
     assert predict.main(from_export) == 0
     written = {path.name for path in (tmp_path / "a").iterdir()}
-    assert written == {name for v in videos for name in (f"{v.stem}.mp4", f"{v.stem}.jsonl")}
+    assert written == {name for v in videos for name in (f"{v.stem}.mp4", f"{v.stem}.jsonl", f"{v.stem}.tubes.json")}
     from_weights = ["-w", str(output / "best.pdparams"), "-i", str(videos[0]), "-o", str(tmp_path / "b")]
     assert predict.main([*from_weights, "--threshold", "0.01", "--batch_size", "4"]) == 0
     first, second = (

@@ -127,7 +127,7 @@ def test_the_commands_of_the_page(workplace: Path) -> None:
     )  # of an untrained network both are 0
     report = (workplace / "output" / "test" / "report.html").read_text()
     assert all(word in report for word in (*SPEEDS, "friday_rise", "map@0.5"))
-    assert {path.name for path in (workplace / "predictions").iterdir()} == {"new.mp4", "new.jsonl"}
+    assert {path.name for path in (workplace / "predictions").iterdir()} == {"new.mp4", "new.jsonl", "new.tubes.json"}
     assert len((workplace / "predictions" / "new.jsonl").read_text().splitlines()) == LENGTH
 
 

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,10 +13,11 @@ import pytest
 import yaml
 
 from paddlevideo.config import load_config
+from paddlevideo.loader.live import StoredStream
 from paddlevideo.tasks.exporter import TOLERANCE, compare, export_weights
 from paddlevideo.tasks.parts import build_dataset
 from paddlevideo.tasks.predictor import Predictor, read_facts
-from paddlevideo.tasks.writers import predict_file
+from paddlevideo.tasks.streaming import StreamOptions, predict_streams
 
 
 @pytest.fixture(scope="module")
@@ -50,22 +53,24 @@ def test_export_fails_when_the_answers_differ(eager: Predictor) -> None:
         compare(eager.network, inputs, wrong, "oneDNN on")
 
 
+def predict(predictor: Predictor, path: Path, folder: Path, **options: Any) -> None:
+    predict_streams(predictor, [StoredStream(path)], folder, StreamOptions(**options), threading.Event())
+
+
 def test_predicting_a_folder_of_frames_equals_testing_it(trained: Path, eager: Predictor, sample_data: Path) -> None:
     dataset = build_dataset(load_config(trained / "config.yaml"), "test", eager.input)
     sample = dataset[len(dataset) // 2]
     folder, _, frame = sample["meta"]["id"].rpartition("/")
-    (tested,) = eager.batch({"clip": sample["inputs"]["clip"][None]}, [sample["meta"]])
-    stream = eager.open(sample_data / "rgb-images" / folder)
-    assert len(stream) == len(list(stream))
-    predicted = {s["meta"]["frame"]: prediction for s, prediction in eager(stream, batch_size=3)}
-    for name, value in tested.items():
-        np.testing.assert_allclose(predicted[int(frame)][name], value, atol=1e-5)
+    streamed = list(eager.open(StoredStream(sample_data / "rgb-images" / folder)))
+    assert [s["meta"]["frame"] for s in streamed] == list(range(1, sample["meta"]["num_frames"] + 1))
+    (clip,) = eager.input.unpack({"clip": streamed[int(frame) - 1]["inputs"]["clip"][None]}).values()
+    np.testing.assert_array_equal(clip[0], sample["inputs"]["clip"])
 
 
 def test_writes_a_video_of_the_source_size_and_a_line_for_every_frame(
     exported: Path, video: Path, tmp_path: Path
 ) -> None:
-    predict_file(Predictor.from_export(exported), video, tmp_path, threshold=0.0)
+    predict(Predictor.from_export(exported), video, tmp_path, threshold=0.0)
     source, written = (cv2.VideoCapture(str(path)) for path in (video, tmp_path / video.name))
     for fact in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT):
         assert written.get(fact) == source.get(fact)
@@ -77,7 +82,7 @@ def test_writes_a_video_of_the_source_size_and_a_line_for_every_frame(
 
 
 def test_threshold_holds_for_the_lines(exported: Path, video: Path, tmp_path: Path) -> None:
-    predict_file(Predictor.from_export(exported), video, tmp_path, threshold=1.1)
+    predict(Predictor.from_export(exported), video, tmp_path, threshold=1.1)
     lines = [json.loads(line) for line in (tmp_path / f"{video.stem}.jsonl").read_text().splitlines()]
     assert lines
     assert all(line["detections"] == [] for line in lines)
@@ -86,13 +91,8 @@ def test_threshold_holds_for_the_lines(exported: Path, video: Path, tmp_path: Pa
 def test_a_video_is_not_overwritten_by_its_answers(exported: Path, video: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copy(video, tmp_path))
     with pytest.raises(ValueError, match="would take the place of this one"):
-        predict_file(Predictor.from_export(exported), copy, tmp_path, threshold=0.3)
+        predict(Predictor.from_export(exported), copy, tmp_path, threshold=0.3)
     assert copy.read_bytes() == video.read_bytes()
-
-
-def test_a_batch_without_frames_is_refused(exported: Path, video: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="batch_size should be at least 1, got 0"):
-        predict_file(Predictor.from_export(exported), video, tmp_path, threshold=0.3, batch_size=0)
 
 
 def test_a_failed_export_leaves_nothing_that_could_be_used(
@@ -126,7 +126,7 @@ def looped(video: Path, path: Path, times: int) -> Path:
 def test_memory_does_not_grow_with_the_length_of_a_video(eager: Predictor, video: Path, tmp_path: Path) -> None:
     def peak(path: Path) -> int:
         tracemalloc.start()
-        for _ in eager.open(path):
+        for _ in eager.open(StoredStream(path)):
             pass
         _, highest = tracemalloc.get_traced_memory()
         tracemalloc.stop()

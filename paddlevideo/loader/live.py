@@ -1,0 +1,241 @@
+"""Frames as they come, with their times: of stored videos, cameras and network streams."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+
+from paddlevideo.loader.frames import DEFAULT_FPS, FrameSource, open_source
+from paddlevideo.loader.sources import find_sources
+from paddlevideo.types import Frames
+from paddlevideo.utils.logging import logger
+
+SCHEMES = ("http", "https", "rtmp", "rtsp", "rtsps", "srt", "tcp", "udp")
+
+
+class TimedFrame(NamedTuple):
+    """A frame `[H, W, 3]`, RGB, and its time in seconds."""
+
+    time: float
+    picture: Frames
+
+
+class FrameStream(Protocol):
+    """Frames in order, iterated once."""
+
+    name: str  # for the files about it
+    path: Path | None  # of a stored video
+
+    @property
+    def fps(self) -> float:
+        """Frames a second, about."""
+
+    @property
+    def length(self) -> int | None:
+        """How many frames there should be, if anything says so."""
+
+    def __iter__(self) -> Iterator[TimedFrame]:
+        """The frames; their sizes may differ."""
+
+
+class StoredStream:
+    """A video file or a folder of numbered pictures, opened when it is first asked for anything but its name.
+
+    Args:
+        path: the file or folder.
+        paced: whether a frame comes at its time and not earlier, as if the video were filmed now.
+    """
+
+    def __init__(self, path: Path, paced: bool = False) -> None:
+        self.path: Path | None = path
+        self.name = path.resolve().name if path.is_dir() else path.stem
+        self.paced = paced
+
+    @cached_property
+    def _source(self) -> FrameSource:
+        assert self.path is not None
+        return open_source(self.path)
+
+    @property
+    def fps(self) -> float:
+        """Frames a second."""
+        return self._source.fps
+
+    @property
+    def length(self) -> int | None:
+        """What the file says of its length, which may be wrong."""
+        return self._source.claimed_length
+
+    def __iter__(self) -> Iterator[TimedFrame]:
+        """The frames.
+
+        Raises:
+            FileNotFoundError: a picture has gone.
+            ValueError: a frame cannot be decoded.
+        """
+        start = time.monotonic()
+        for seconds, picture in self._source.timed():
+            if self.paced:
+                time.sleep(max(0.0, start + seconds - time.monotonic()))
+            yield TimedFrame(seconds, picture)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How long a camera or network stream is waited for.
+
+    Args:
+        timeout: seconds to open it, and seconds without a frame after which it is taken for broken.
+        attempts: how often in a row it is opened again without getting a frame; then it is given up.
+        first_wait: seconds before the first of them; each wait is twice the one before.
+        longest_wait: seconds that no wait exceeds.
+    """
+
+    timeout: float = 10.0
+    attempts: int = 8
+    first_wait: float = 1.0
+    longest_wait: float = 30.0
+
+
+class LiveStream:
+    """A camera, or an address such as `rtsp://host/path`; it is opened again when it breaks.
+
+    Times are those of arrival. An address with a length is a stored video: its times are its own, its end is the end,
+    and frames that were seen before it broke are skipped.
+
+    Args:
+        address: number of a camera, or a URL of one of `SCHEMES`.
+        connection: how long it is waited for.
+
+    Raises:
+        ValueError: no such scheme.
+        ConnectionError: it cannot be opened.
+    """
+
+    path: Path | None = None
+
+    def __init__(self, address: int | str, connection: Connection) -> None:
+        self.address, self.connection = address, connection
+        self.title = f"camera {address}" if isinstance(address, int) else _without_secrets(address)
+        self.name = re.sub(r"[^\w.-]+", "_", self.title.partition("://")[2] or self.title).strip("_")
+        capture = self._open()
+        if capture is None:
+            raise ConnectionError(f"{self.title}: cannot be opened; {self._advice()}")
+        self._capture: cv2.VideoCapture | None = capture
+        fps, length = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.fps = fps if 0 < fps <= 240 else DEFAULT_FPS
+        self.length = int(length) if isinstance(address, str) and 0 < length < math.inf else None
+
+    def __iter__(self) -> Iterator[TimedFrame]:
+        """The frames.
+
+        Raises:
+            ConnectionError: it broke and could not be opened again.
+        """
+        start, seen, failures = time.monotonic(), 0, 0
+        while True:
+            before = seen
+            for frame in self._frames(start, skip=0 if self.length is None else seen):
+                seen += 1
+                yield frame
+            if self.length is not None and seen >= self.length:
+                return
+            failures = 1 if seen > before else failures + 1
+            self._wait(seen, failures)
+            self._capture = self._open()
+
+    def _frames(self, start: float, skip: int) -> Iterator[TimedFrame]:
+        """The frames of one connection, without the first `skip`."""
+        capture, self._capture = self._capture, None
+        if capture is None:
+            return
+        try:
+            for number in count():
+                if not capture.grab():
+                    return
+                if number < skip:
+                    continue
+                done, frame = capture.retrieve()
+                if not done:
+                    return
+                media = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                now = time.monotonic() - start if self.length is None else media
+                yield TimedFrame(now, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False))
+        finally:
+            capture.release()
+
+    def _wait(self, seen: int, failures: int) -> None:
+        """Tell that the stream broke, and let time pass.
+
+        Raises:
+            ConnectionError: it broke too often.
+        """
+        attempts = self.connection.attempts
+        if failures > attempts:
+            raise ConnectionError(
+                f"{self.title}: no frame after number {seen}, and none after connecting again {attempts} times; "
+                f"{self._advice()}"
+            )
+        wait = min(self.connection.first_wait * 2 ** (failures - 1), self.connection.longest_wait)
+        logger.warning(
+            "%s: no frame after number %d; connecting again in %g s (%d of %d)",
+            *(self.title, seen, wait, failures, attempts),
+        )
+        time.sleep(wait)
+
+    def _open(self) -> cv2.VideoCapture | None:
+        if isinstance(self.address, int):
+            capture = cv2.VideoCapture(self.address)
+        else:
+            limit = round(1000 * self.connection.timeout)
+            limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, limit, cv2.CAP_PROP_READ_TIMEOUT_MSEC, limit]
+            capture = cv2.VideoCapture(self.address, cv2.CAP_FFMPEG, limits)
+        if capture.isOpened():
+            return capture
+        capture.release()
+        return None
+
+    def _advice(self) -> str:
+        if isinstance(self.address, str):
+            return "check the address, and that it plays in another program"
+        found = sorted(path.name for path in Path("/dev").glob("video*"))
+        return f"check that it is plugged in and free; on Linux cameras are /dev/videoN, here: {found or 'none'}"
+
+
+def open_streams(text: str, connection: Connection, realtime: bool = False) -> list[FrameStream]:
+    """The streams that a user means.
+
+    Args:
+        text: number of a camera, a URL, or what `find_sources` takes.
+        connection: how long cameras and URLs are waited for.
+        realtime: whether stored videos are played at their speed.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+        ValueError: a URL of an unknown scheme.
+        ConnectionError: a camera or URL cannot be opened.
+    """
+    if re.fullmatch(r"[0-9]+", text):
+        return [LiveStream(int(text), connection)]
+    if "://" not in text:
+        return [StoredStream(path, realtime) for path in find_sources(text)]
+    if urlsplit(text).scheme not in SCHEMES:
+        raise ValueError(f"{_without_secrets(text)}: expected one of {', '.join(f'{name}://' for name in SCHEMES)}")
+    return [LiveStream(text, connection)]
+
+
+def _without_secrets(url: str) -> str:
+    """An address without user, password and query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,0 +1,278 @@
+"""Streams to files with answers: decoding, network, and drawing with writing overlap.
+
+    a thread a stream            a thread           the caller          a thread a stream
+    decode, resize, make clips -> batches, floats -> network, answers -> draw, encode, write
+
+Between them are queues of bounded length, so memory does not grow with the length of a stream. Frames of a stream reach
+the network and the files in order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from threading import Event
+from types import TracebackType
+from typing import NamedTuple
+
+from paddlevideo.loader.collate import collate
+from paddlevideo.loader.live import FrameStream
+from paddlevideo.modeling.models import InputTransform
+from paddlevideo.tasks.predictor import Predictor
+from paddlevideo.tasks.tracks import TubeLinker
+from paddlevideo.tasks.writers import DetectionWriter, Window
+from paddlevideo.types import Arrays, Meta, Prediction, Sample
+from paddlevideo.utils.logging import Progress, logger
+from paddlevideo.utils.threads import Ahead
+
+WAITING_ANSWERS = 4  # frames of a stream that may wait to be drawn and written
+
+
+@dataclass(frozen=True)
+class StreamOptions:
+    """How streams are predicted.
+
+    Args:
+        threshold: detections below this score are left out.
+        batch_size: frames that go through the network together; they come from as many streams as there are.
+        stride: the network runs on the first of every so many frames, and its answer is held for the others.
+        realtime: drop the oldest waiting frames when the network is too slow.
+        patience: frames in a row that a track may miss before it ends.
+        table: whether to write a CSV file, too.
+        show: whether to show the pictures in a window.
+    """
+
+    threshold: float = 0.3
+    batch_size: int = 1
+    stride: int = 1
+    realtime: bool = False
+    patience: int = 25
+    table: bool = False
+    show: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "stride"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} should be at least 1, got {getattr(self, name)}")
+        if self.realtime and self.batch_size > 1:
+            raise ValueError(f"batch_size should be 1 with realtime, as frames must not wait, got {self.batch_size}")
+
+
+class Step(NamedTuple):
+    """The next sample of a stream, None after the last, or what went wrong instead."""
+
+    stream: FrameStream
+    sample: Sample | Exception | None
+
+    @property
+    def due(self) -> Sample | None:
+        """The sample, if the network is to look at it."""
+        return self.sample if isinstance(self.sample, dict) and "inputs" in self.sample else None
+
+
+def predict_streams(
+    predictor: Predictor, streams: Sequence[FrameStream], folder: Path, options: StreamOptions, stop: Event
+) -> None:
+    """Predict streams and write the answers; see `DetectionWriter` for the files.
+
+    A stream that fails does not end the others; the first failure is raised when they are through.
+
+    Args:
+        predictor: the network.
+        streams: each with a name of its own.
+        folder: where the files go.
+        options: see there.
+        stop: ends the work in order when it is set; the files are complete then.
+
+    Raises:
+        ValueError: two streams of one name, an mp4 that would overwrite a stream, or a stream that cannot be read.
+        ConnectionError: a live stream broke and did not come back.
+        OSError: an answer cannot be written.
+    """
+    _check_names(streams, folder)
+    title, total = (streams[0].name, streams[0].length) if len(streams) == 1 else (f"{len(streams)} videos", None)
+    progress = Progress(title, total, interval=50)
+    rounds = Ahead(batches(interleave(predictor, streams, options, stop), options.batch_size, predictor.input), 1, stop)
+    with Outlets(lambda stream: _make_writer(predictor, stream, folder, options, stop)) as outlets:
+        for steps, inputs, meta in rounds:
+            answers = iter(predictor.batch(inputs, meta) if meta else ())
+            for step in steps:
+                outlets.take(step, None if step.due is None else next(answers))
+                if isinstance(step.sample, dict):
+                    progress.step(1)
+    progress.close()
+    if outlets.failures:
+        raise outlets.failures[0]
+
+
+def interleave(
+    predictor: Predictor, streams: Sequence[FrameStream], options: StreamOptions, stop: Event
+) -> Iterator[Step]:
+    """The samples of streams, each in its order; as many streams as a batch has places take turns."""
+    waiting = iter(streams)
+    active: deque[tuple[FrameStream, Iterator[Sample]]] = deque()
+    while True:
+        for stream in islice(waiting, options.batch_size - len(active)):
+            active.append((stream, _samples(predictor, stream, options, stop)))
+        if not active:
+            return
+        stream, samples = active.popleft()
+        try:
+            for sample in samples:
+                step = Step(stream, sample)
+                yield step
+                if step.due is not None:
+                    active.append((stream, samples))
+                    break
+            else:
+                yield Step(stream, None)
+        except Exception as error:
+            yield Step(stream, error)
+
+
+def batches(steps: Iterable[Step], size: int, input: InputTransform) -> Iterator[tuple[list[Step], Arrays, list[Meta]]]:
+    """Steps in order, with the inputs and meta of those that are due, `size` of them or fewer at the end."""
+    group: list[Step] = []
+    due: list[Sample] = []
+    for step in steps:
+        group.append(step)
+        if step.due is not None:
+            due.append(step.due)
+        if len(due) == size:
+            yield group, *_stack(due, input)
+            group, due = [], []
+    if group:
+        yield group, *_stack(due, input)
+
+
+def _stack(samples: list[Sample], input: InputTransform) -> tuple[Arrays, list[Meta]]:
+    if not samples:
+        return {}, []
+    batch = collate(samples)
+    return input.unpack(batch["inputs"]), batch["meta"]
+
+
+def _samples(predictor: Predictor, stream: FrameStream, options: StreamOptions, stop: Event) -> Iterator[Sample]:
+    """The samples of a stream, made ahead."""
+    samples = predictor.open(stream, options.stride)
+    if options.realtime:
+        yield from Ahead(samples, options.stride, stop, drop=_note_dropped)
+    else:
+        yield from Ahead(samples, 2 * options.stride, stop)
+
+
+def _note_dropped(oldest: Sample, following: Sample) -> None:
+    following["dropped"] = [*oldest.get("dropped", ()), oldest["meta"]]
+
+
+class Outlets:
+    """The files of streams that are on their way; a context that finishes them.
+
+    Args:
+        make_writer: opens the files of a stream.
+    """
+
+    def __init__(self, make_writer: Callable[[FrameStream], DetectionWriter]) -> None:
+        self.make_writer = make_writer
+        self.failures: list[Exception] = []
+        self._open: dict[str, Outbox] = {}
+
+    def __enter__(self) -> Outlets:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with ExitStack() as rest:  # all are closed, whatever happens to one of them
+            for outbox in self._open.values():
+                rest.callback(outbox.close)
+
+    def take(self, step: Step, prediction: Prediction | None) -> None:
+        """Hand the next step of a stream to its files, with its prediction if the network looked at it.
+
+        Raises:
+            OSError: an answer cannot be written.
+        """
+        name = step.stream.name
+        if isinstance(step.sample, dict):
+            if name not in self._open:
+                self._open[name] = Outbox(self.make_writer(step.stream))
+            self._open[name].put(step.sample, prediction)
+            return
+        if step.sample is not None:
+            self.failures.append(step.sample)
+            logger.error("%s: %s", name, step.sample)
+        if name in self._open:
+            self._open.pop(name).close()
+
+
+class Outbox:
+    """Lets a thread of its own draw and write what comes, in order; nothing is written after a failure.
+
+    Args:
+        writer: of the files.
+    """
+
+    def __init__(self, writer: DetectionWriter) -> None:
+        self.writer = writer
+        self._thread = ThreadPoolExecutor(1)
+        self._pending: deque[Future[None]] = deque()
+        self._failed = False
+
+    def put(self, sample: Sample, prediction: Prediction | None) -> None:
+        """Add a frame; waits when too many of them wait.
+
+        Raises:
+            OSError: one of the frames before could not be written.
+        """
+        self._pending.append(self._thread.submit(self._write, sample, prediction))
+        if len(self._pending) > WAITING_ANSWERS:
+            self._pending.popleft().result()
+
+    def close(self) -> None:
+        """Write what waits and finish the files; see `put` for errors."""
+        try:
+            for pending in self._pending:
+                pending.result()
+        finally:
+            self._thread.shutdown()
+            self.writer.close()
+
+    def _write(self, sample: Sample, prediction: Prediction | None) -> None:
+        if self._failed:
+            return
+        try:
+            self.writer.write(sample, prediction)
+        except Exception:
+            self._failed = True
+            raise
+
+
+def _make_writer(
+    predictor: Predictor, stream: FrameStream, folder: Path, options: StreamOptions, stop: Event
+) -> DetectionWriter:
+    linker = TubeLinker(patience=options.patience)
+    window = Window(stream.name, stop) if options.show else None
+    return DetectionWriter(
+        folder, stream.name, predictor.classes, stream.fps, options.threshold, linker, options.table, window
+    )
+
+
+def _check_names(streams: Sequence[FrameStream], folder: Path) -> None:
+    """Stop before answers overwrite a stream, or those of another."""
+    first: dict[str, FrameStream] = {}
+    for stream in streams:
+        other = first.setdefault(stream.name, stream)
+        if other is not stream:
+            raise ValueError(
+                f"{stream.path} and {other.path} would both be written as {stream.name}.mp4; predict them one by one"
+            )
+        if stream.path is not None and (folder / f"{stream.name}.mp4").resolve() == stream.path.resolve():
+            raise ValueError(
+                f"{stream.path}: the annotated video would take the place of this one; choose another folder with -o"
+            )

@@ -1,0 +1,107 @@
+"""Work that overlaps: an iterable consumed ahead of time by a thread, and signals that ask for an orderly end."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+_LOOK_SECONDS = 0.1  # between looks at the stop event while nothing happens
+
+
+class Ahead(Generic[T]):
+    """The items of an iterable, made by a thread of their own while the caller is busy.
+
+    An error of the iterable is raised where its item would have come.
+
+    Args:
+        items: what is iterated, once.
+        limit: items that may wait for the caller.
+        stop: ends the iteration when it is set; what waits is given up.
+        drop: makes room for new items instead of letting the thread wait: the oldest waiting item is taken out, and
+            this is called with it and the one that follows it.
+    """
+
+    def __init__(
+        self, items: Iterable[T], limit: int, stop: threading.Event, drop: Callable[[T, T], None] | None = None
+    ) -> None:
+        self._limit, self._stop, self._drop = limit, stop, drop
+        self._waiting: deque[T] = deque()
+        self._end: Exception | None = None
+        self._changed = threading.Condition()
+        threading.Thread(target=self._fill, args=(items,), daemon=True).start()
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        with self._changed:
+            self._wait_until(lambda: bool(self._waiting) or self._end is not None)
+            if self._stop.is_set():
+                raise StopIteration
+            if not self._waiting:
+                assert self._end is not None
+                raise self._end
+            item = self._waiting.popleft()
+            self._changed.notify_all()
+            return item
+
+    def _fill(self, items: Iterable[T]) -> None:
+        end: Exception = StopIteration()
+        try:
+            for item in items:
+                self._put(item)
+                if self._stop.is_set():
+                    break
+        except Exception as error:
+            end = error
+        with self._changed:
+            self._end = end
+            self._changed.notify_all()
+
+    def _put(self, item: T) -> None:
+        with self._changed:
+            if self._drop is None:
+                self._wait_until(lambda: len(self._waiting) < self._limit)
+            self._waiting.append(item)
+            if len(self._waiting) > self._limit and self._drop is not None:
+                self._drop(self._waiting.popleft(), self._waiting[0])
+            self._changed.notify_all()
+
+    def _wait_until(self, ready: Callable[[], bool]) -> None:
+        while not ready() and not self._stop.is_set():
+            self._changed.wait(_LOOK_SECONDS)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT (Ctrl-C) and SIGTERM set, so that work can end in order; a second one ends it at once.
+
+    Raises:
+        KeyboardInterrupt: when the context ends, if one of them came.
+    """
+    stop, came = threading.Event(), False
+
+    def request(*_: Any) -> None:
+        nonlocal came
+        came = True
+        stop.set()
+        restore()
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, request)
+    try:
+        yield stop
+    finally:
+        restore()
+    if came:
+        raise KeyboardInterrupt

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from paddlevideo.utils.threads import Ahead, stop_on_signals
+
+
+def test_items_come_in_order_and_then_the_error() -> None:
+    def items() -> Iterator[int]:
+        yield from range(5)
+        raise ValueError("no sixth")
+
+    taken = []
+    with pytest.raises(ValueError, match="no sixth"):
+        for item in Ahead(items(), 2, threading.Event()):
+            taken.append(item)
+    assert taken == [0, 1, 2, 3, 4]
+
+
+def test_no_more_items_are_made_than_may_wait() -> None:
+    made: list[int] = []
+    full = threading.Event()
+
+    def items() -> Iterator[int]:
+        for item in range(10):
+            made.append(item)
+            if item == 3:
+                full.set()  # three wait and the fourth finds no place
+            yield item
+
+    ahead = Ahead(items(), 3, threading.Event())
+    assert full.wait(5)
+    assert not threading.Event().wait(0.2)
+    assert made == [0, 1, 2, 3]
+    assert list(ahead) == list(range(10))
+
+
+def test_the_oldest_waiting_items_make_room_and_none_is_lost_silently() -> None:
+    done = threading.Event()
+
+    def items() -> Iterator[dict[str, list[int]]]:
+        for item in range(10):
+            yield {"own": [item], "before": []}
+        done.set()
+
+    def drop(oldest: dict[str, list[int]], following: dict[str, list[int]]) -> None:
+        following["before"] = oldest["before"] + oldest["own"]
+
+    ahead = Ahead(items(), 3, threading.Event(), drop)
+    assert done.wait(5)
+    taken = list(ahead)
+    assert [item["own"] for item in taken] == [[7], [8], [9]]
+    assert taken[0]["before"] == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_stopping_ends_a_wait_for_an_item_that_never_comes() -> None:
+    stop, never = threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        never.wait()
+        yield 1
+
+    threading.Timer(0.1, stop.set).start()
+    assert list(Ahead(items(), 1, stop)) == []
+    never.set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_asks_first_and_is_told_at_the_end(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    reached = False
+    with pytest.raises(KeyboardInterrupt), stop_on_signals() as stop:
+        os.kill(os.getpid(), number)
+        assert stop.wait(5)
+        reached = signal.getsignal(number) == before  # a second signal does what it always did
+    assert reached
+
+
+def test_without_a_signal_nothing_is_raised() -> None:
+    with stop_on_signals() as stop:
+        stop.set()
