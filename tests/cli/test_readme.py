@@ -60,7 +60,8 @@ def test_every_command_runs(workplace: Path) -> None:
         run = main.main if script == "main.py" else load_script(script).main
         assert run(arguments) == 0, line
     written = {path.name for path in (workplace / "predictions").iterdir()}
-    assert {"video.mp4", "video.jsonl", "one.mp4", "one.jsonl"} == written
+    kinds = ("mp4", "jsonl", "tubes.json")
+    assert {f"{name}.{kind}" for name in ("video", "one") for kind in kinds} == written
 
 
 def test_make_demo(tiny_config: Config, tmp_path: Path) -> None:

@@ -99,6 +99,15 @@ def made_predictor(network: ClipReader | None = None) -> Predictor:
     return Predictor(network or ClipReader(), input, as_detections, pipeline, {"name": "VideoStream"}, ["Sit", "Run"])
 
 
+def write_video(path: Path, count: int, size: tuple[int, int] = (48, 64)) -> Path:
+    """An mp4 of frames 1 to `count`."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, size[::-1])
+    for number in range(1, count + 1):
+        writer.write(picture(number, size))
+    writer.release()
+    return path
+
+
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The records of a file of JSON lines, all of which end as they should."""
     text = path.read_text()

@@ -25,6 +25,7 @@ from tests.tasks.streams import (
     picture,
     read_lines,
     read_pictures,
+    write_video,
 )
 
 
@@ -274,14 +275,6 @@ def test_closing_the_window_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> No
 def test_options_that_cannot_be_are_named(options: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         StreamOptions(**options)
-
-
-def write_video(path: Path, frames: int, size: tuple[int, int]) -> Path:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, size[::-1])
-    for number in range(1, frames + 1):
-        writer.write(picture(number, size))
-    writer.release()
-    return path
 
 
 @pytest.mark.parametrize(("frames", "size"), [(1, (48, 64)), (5, (242, 322))])

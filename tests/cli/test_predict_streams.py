@@ -1,0 +1,45 @@
+"""The prediction command with what has no end, and how it is ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import load_script
+from tests.tasks.streams import read_lines, read_pictures, write_video
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_it_in_order(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    video, folder = write_video(tmp_path / "long.mp4", 3000), tmp_path / "out"
+    lines = folder / "long.jsonl"
+
+    def interrupt() -> None:
+        while not (lines.exists() and lines.read_bytes().count(b"\n") >= 5):
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    weights = ["-w", str(trained / "best.pdparams"), "-o", str(folder), "--threshold", "0.01", "--csv"]
+    assert load_script("tools/predict.py").main([*weights, "-i", str(video)]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    written = read_lines(lines)
+    assert 5 <= len(written) < 3000
+    assert len(read_pictures(folder / "long.mp4")) == len(written)
+    tubes = json.loads((folder / "long.tubes.json").read_text())["tubes"]
+    boxes = sum(len(line["detections"]) for line in written)
+    assert sum(len(tube["frames"]) for tube in tubes) == boxes
+    assert len((folder / "long.csv").read_text().splitlines()) == boxes + 1
+
+
+def test_a_camera_that_is_not_there_is_named_before_the_network_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
+    assert load_script("tools/predict.py").main(["-i", "97", "-m", "no such folder"]) == 1
+    assert "camera 97: cannot be opened" in capsys.readouterr().err
