@@ -1,7 +1,7 @@
 """Peak memory of predicting a short and a long video, each in a process of its own.
 
-The long video is the short one over and over, the network a tiny one without training. Everything else is what
-`tools/predict.py` does: decoding, clips, network, tracks, drawing, and all files.
+The long video is the short one over and over, the network an exported tiny one without training. Everything else is
+what `tools/predict.py` does: decoding, clips, network, tracks, drawing, and all files.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ import numpy as np
 
 from paddlevideo.config import load_config
 from paddlevideo.loader.live import StoredStream
+from paddlevideo.tasks.exporter import export
 from paddlevideo.tasks.parts import build_model
-from paddlevideo.tasks.predictor import Predictor, eager_network
+from paddlevideo.tasks.predictor import Predictor
 from paddlevideo.tasks.streaming import StreamOptions, predict_streams
 from paddlevideo.utils.command import run_command
 from paddlevideo.utils.device import seed_everything, use_device
+from paddlevideo.utils.files import output_folder
 
 TINY = [
     "MODEL.backbone_2d.width=0.125",
@@ -43,16 +45,6 @@ SIZE = (120, 160)  # height and width of a frame
 LOOP = 100  # frames after which the video begins anew
 
 
-def tiny_predictor(config: Path) -> Predictor:
-    """A network of a few thousand weights that have not been trained."""
-    settings = load_config(config, TINY)
-    model = build_model(settings)
-    return Predictor(
-        *(eager_network(model), model.input, model.postprocess),
-        *(settings.PIPELINE["test"], settings.INFERENCE, list(settings.classes)),
-    )
-
-
 def write_video(path: Path, frames: int) -> None:
     """A bright square that goes its rounds."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, SIZE[::-1])
@@ -64,20 +56,18 @@ def write_video(path: Path, frames: int) -> None:
     writer.release()
 
 
-def predict(args: argparse.Namespace) -> None:
+def predict(model: Path, frames: int, threshold: float) -> None:
     """Predict a video of so many frames; prints the peak memory of this process in MB."""
-    use_device("cpu")
-    seed_everything(0)
-    with tempfile.TemporaryDirectory() as folder:
-        video = Path(folder) / "video.mp4"
-        write_video(video, args.frames)
-        (Path(folder) / "out").mkdir()
-        options = StreamOptions(threshold=args.threshold, table=True)
-        predictor = tiny_predictor(args.config)
-        predict_streams(predictor, [StoredStream(video)], Path(folder) / "out", options, threading.Event())
-        lines = (Path(folder) / "out" / "video.jsonl").read_bytes()
-    if lines.count(b"\n") != args.frames or b'"track"' not in lines:
-        raise RuntimeError(f"expected {args.frames} lines with detections; choose a lower --threshold")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_video(folder / "video.mp4", frames)
+        options = StreamOptions(threshold=threshold, table=True)
+        streams = [StoredStream(folder / "video.mp4")]
+        answers = output_folder(folder / "out")
+        predict_streams(Predictor.from_export(model, threads=1), streams, answers, options, threading.Event())
+        lines = (answers / "video.jsonl").read_bytes()
+    if lines.count(b"\n") != frames or b'"track"' not in lines:
+        raise RuntimeError(f"expected {frames} lines with detections; choose a lower --threshold")
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
@@ -88,18 +78,28 @@ def run(arguments: Sequence[str] | None) -> None:
     parser.add_argument("--short", type=int, default=500, help="frames (default: 500)")
     parser.add_argument("--long", type=int, default=20_000, help="frames (default: 20000)")
     parser.add_argument("--threshold", type=float, default=0.05, help="low enough for detections of chance")
-    parser.add_argument("--frames", type=int, help=argparse.SUPPRESS)  # the work of one process
+    parser.add_argument("--frames", type=int, help=argparse.SUPPRESS)  # the work of one process, with the export below
+    parser.add_argument("--model", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args(arguments)
     if args.frames is not None:
-        predict(args)
+        predict(args.model, args.frames, args.threshold)
         return
-    peaks = []
-    for frames in (args.short, args.long):
-        rest = ["-c", str(args.config), "--threshold", str(args.threshold), "--frames", str(frames)]
-        result = subprocess.run([sys.executable, __file__, *rest], stdout=subprocess.PIPE, text=True, check=True)
-        peaks.append(float(result.stdout.splitlines()[-1]))
-        print(f"{frames:>7} frames: {peaks[-1]:8.1f} MB at most", flush=True)
+    use_device("cpu")
+    seed_everything(0)
+    config = load_config(args.config, TINY)
+    with tempfile.TemporaryDirectory() as folder:
+        export(build_model(config), config, folder)
+        peaks = [peak_memory(folder, frames, args.threshold) for frames in (args.short, args.long)]
     print(f"ratio: {peaks[1] / peaks[0]:.3f}")
+
+
+def peak_memory(model: str, frames: int, threshold: float) -> float:
+    """Most memory of a process that predicts so many frames, in MB."""
+    options = ["--model", model, "--frames", str(frames), "--threshold", str(threshold)]
+    result = subprocess.run([sys.executable, __file__, *options], stdout=subprocess.PIPE, text=True, check=True)
+    peak = float(result.stdout.splitlines()[-1])
+    print(f"{frames:>7} frames: {peak:8.1f} MB at most", flush=True)
+    return peak
 
 
 if __name__ == "__main__":
