@@ -87,7 +87,7 @@ def predict_streams(
         streams: each with a name of its own.
         folder: where the files go.
         options: see there.
-        stop: ends the work in order when it is set; the files are complete then.
+        stop: ends the work in order when it is set; the files are complete then. It is set when this returns.
 
     Raises:
         ValueError: two streams of one name, an mp4 that would overwrite a stream, or a stream that cannot be read.
@@ -98,13 +98,16 @@ def predict_streams(
     title, total = (streams[0].name, streams[0].length) if len(streams) == 1 else (f"{len(streams)} videos", None)
     progress = Progress(title, total, interval=50)
     rounds = Ahead(batches(interleave(predictor, streams, options, stop), options.batch_size, predictor.input), 1, stop)
-    with Outlets(lambda stream: _make_writer(predictor, stream, folder, options, stop)) as outlets:
-        for steps, inputs, meta in rounds:
-            answers = iter(predictor.batch(inputs, meta) if meta else ())
-            for step in steps:
-                outlets.take(step, None if step.due is None else next(answers))
-                if isinstance(step.sample, dict):
-                    progress.step(1)
+    try:
+        with Outlets(lambda stream: _make_writer(predictor, stream, folder, options, stop)) as outlets:
+            for steps, inputs, meta in rounds:
+                answers = iter(predictor.batch(inputs, meta) if meta else ())
+                for step in steps:
+                    outlets.take(step, None if step.due is None else next(answers))
+                    if isinstance(step.sample, dict):
+                        progress.step(1)
+    finally:
+        stop.set()  # for the threads, if something failed here
     progress.close()
     if outlets.failures:
         raise outlets.failures[0]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ class MadeStream(FrameStream):
         name: of the stream.
         sizes: height and width of every frame.
         times: of every frame, in seconds.
-        wait: seconds between frames.
+        before: called with the number of a frame before it comes, and once more at the end.
         failure: is raised after the last frame.
     """
 
@@ -45,16 +44,17 @@ class MadeStream(FrameStream):
         name: str,
         sizes: Sequence[tuple[int, int]],
         times: Sequence[float] | None = None,
-        wait: float = 0.0,
+        before: Callable[[int], object] = lambda number: None,
         failure: Exception | None = None,
     ) -> None:
-        self.name, self.sizes, self.wait, self.failure = name, sizes, wait, failure
+        self.name, self.sizes, self.before, self.failure = name, sizes, before, failure
         self.times = times or [number / self.fps for number in range(len(sizes))]
 
     def __iter__(self) -> Iterator[TimedFrame]:
         for number, (seconds, size) in enumerate(zip(self.times, self.sizes, strict=True), start=1):
-            time.sleep(self.wait)
+            self.before(number)
             yield TimedFrame(seconds, picture(number, size))
+        self.before(len(self.sizes) + 1)
         if self.failure is not None:
             raise self.failure
 
@@ -68,16 +68,16 @@ class ClipReader:
     """A network that answers with the grey of every frame of a clip; it keeps what it was asked.
 
     Args:
-        delay: seconds for a batch.
+        before: called with the number of a batch, from 1, before it is looked at.
     """
 
-    def __init__(self, delay: float = 0.0) -> None:
-        self.delay = delay
+    def __init__(self, before: Callable[[int], object] = lambda number: None) -> None:
+        self.before = before
         self.sizes: list[int] = []
 
     def __call__(self, inputs: Arrays) -> Arrays:
-        time.sleep(self.delay)
         self.sizes.append(len(inputs["clip"]))
+        self.before(len(self.sizes))
         return {"grey": (255 * inputs["clip"]).mean((1, 3, 4)).round()}  # [B, T]
 
 

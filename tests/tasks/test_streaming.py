@@ -97,35 +97,71 @@ def test_batches_mix_videos_and_change_no_answer(tmp_path: Path) -> None:
             assert one.read_bytes() == four.read_bytes(), one
 
 
+def slow_network(count: int) -> tuple[MadeStream, ClipReader]:
+    """A stream of `count` frames, all of which come while the network looks at the first."""
+    ended = threading.Event()
+    stream = made("cam", count, before=lambda number: number > count and ended.set())
+    return stream, ClipReader(lambda number: ended.wait(5))
+
+
 def test_a_slow_network_drops_frames_and_says_which(tmp_path: Path) -> None:
-    predict(made("cam", 40, wait=0.005), folder=tmp_path, network=ClipReader(0.05), realtime=True)
+    stream, network = slow_network(40)
+    predict(stream, folder=tmp_path, network=network, realtime=True)
     lines = read_lines(tmp_path / "cam.jsonl")
-    assert [line["frame"] for line in lines] == sorted(line["frame"] for line in lines)
+    assert [line["frame"] for line in lines] == list(range(1, 41))  # each has been seen, or been dropped
     dropped = [line for line in lines if "dropped" in line]
-    assert 10 < len(dropped) < 40
-    assert dropped[0] == {"frame": dropped[0]["frame"], "time": (dropped[0]["frame"] - 1) / 25, "dropped": True}
-    assert {line["frame"] for line in lines} == set(range(1, 41))  # each has been seen, or been dropped
+    assert dropped == [{"frame": n, "time": (n - 1) / 25, "dropped": True} for n in [line["frame"] for line in dropped]]
+    assert len(dropped) == 40 - len(network.sizes)
+    assert len(network.sizes) <= 5
+    assert "dropped" not in lines[-1]  # the newest frame is kept
     assert len(read_pictures(tmp_path / "cam.mp4")) == 40  # and the video lasts as long
 
 
 def test_clips_have_the_frames_that_were_dropped(tmp_path: Path) -> None:
-    predictor = made_predictor(ClipReader(0.05))
+    stream, network = slow_network(40)
+    predictor = made_predictor(network)
     clips = []
 
     def keep(decoded: Arrays, meta: list) -> list[Prediction]:
-        clips.extend((m["frame"], grey.astype(int).tolist()) for m, grey in zip(meta, decoded["grey"], strict=True))
+        clips.append((meta[0]["frame"], decoded["grey"][0].astype(int).tolist()))
         return as_detections(decoded, meta)
 
     predictor.postprocess = keep
-    options = StreamOptions(realtime=True)
-    predict_streams(predictor, [made("cam", 40, wait=0.005)], tmp_path, options, threading.Event())
-    assert len(clips) < 30
-    assert all(greys == clip_of(frame) for frame, greys in clips)
+    predict_streams(predictor, [stream], tmp_path, StreamOptions(realtime=True), threading.Event())
+    assert clips[-1] == (40, clip_of(40))
+    assert clips == [(frame, clip_of(frame)) for frame, _ in clips]
 
 
 def test_a_fast_network_drops_nothing(tmp_path: Path) -> None:
-    predict(made("cam", 10, wait=0.03), folder=tmp_path, realtime=True)
-    assert [line["frame"] for line in read_lines(tmp_path / "cam.jsonl")] == list(range(1, 11))
+    turn = threading.Semaphore(1)
+    stream = made("cam", 10, before=lambda number: turn.acquire(timeout=5))
+    predict(stream, folder=tmp_path, network=ClipReader(lambda number: turn.release()), realtime=True)
+    lines = read_lines(tmp_path / "cam.jsonl")
+    assert ["detections" in line for line in lines] == [True] * 10
+
+
+def test_decoding_network_and_writing_overlap(tmp_path: Path) -> None:
+    decoded, asked, written = threading.Event(), threading.Event(), threading.Event()
+
+    def network(number: int) -> None:
+        if number == 1:
+            assert decoded.wait(5)  # the third frame comes while the network has the first
+        if number == 3:
+            asked.set()
+            assert written.wait(5)  # the first is drawn while the network has the third
+
+    class Screen:
+        def show(self, shown: np.ndarray) -> None:
+            assert asked.wait(5)
+            written.set()
+
+    linker = streaming.TubeLinker()
+    writer = DetectionWriter(tmp_path, "cam", ["Sit", "Run"], 25.0, 0.3, linker, window=Screen())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streaming, "_make_writer", lambda *_: writer)
+        stream = made("cam", 6, before=lambda number: number == 3 and decoded.set())
+        predict(stream, folder=tmp_path, network=ClipReader(network))
+    assert len(read_lines(tmp_path / "cam.jsonl")) == 6
 
 
 def test_one_bad_video_does_not_end_the_others(tmp_path: Path) -> None:
