@@ -25,7 +25,7 @@ SCHEMES = ("http", "https", "rtmp", "rtsp", "rtsps", "srt", "tcp", "udp")
 
 
 class TimedFrame(NamedTuple):
-    """A frame `[H, W, 3]`, RGB, and its time in seconds."""
+    """A frame `[H, W, 3]`, RGB, and its time in seconds from any moment."""
 
     time: float
     picture: Frames

@@ -32,8 +32,9 @@ LONGEST_PAUSE = 60.0  # seconds for which a picture is repeated at most
 class SteadyVideo:
     """An mp4 with as many frames in every second, made of pictures that need not come evenly.
 
-    A picture is shown from its time until the next one comes; one that comes before the last one was shown is left out.
-    The first picture decides the size, made even as the format wants it; others are scaled into it, on black.
+    A picture is shown from its time until the next one comes, and the first from the beginning; one that comes before
+    the last one was shown is left out. The first picture decides the size, made even as the
+    format wants it; others are scaled into it, on black.
 
     Args:
         path: of the file; it is there once a picture was written.
@@ -45,13 +46,13 @@ class SteadyVideo:
         self._writer: cv2.VideoWriter | None = None
 
     def write(self, picture: Frames, seconds: float) -> None:
-        """Add a picture `[H, W, 3]`, RGB, with its time.
+        """Add a picture `[H, W, 3]`, RGB, with its time in seconds from the beginning.
 
         Raises:
             PermissionError: the file cannot be written.
         """
         if self._writer is None:
-            self._begin(picture, seconds)
+            self._begin(picture)
         missing = round((seconds - self._start) * self.fps) - self._count
         excess = missing - math.ceil(LONGEST_PAUSE * self.fps)
         if excess > 0:
@@ -70,11 +71,11 @@ class SteadyVideo:
         if self._writer is not None:
             self._writer.release()
 
-    def _begin(self, picture: Frames, seconds: float) -> None:
+    def _begin(self, picture: Frames) -> None:
         height, width = self._size = picture.shape[:2]
         self._canvas = (height + height % 2, width + width % 2)
-        self._start, self._count = seconds, 0
-        self._shown = np.zeros((*self._canvas, 3), np.uint8)
+        self._start, self._count = 0.0, 0
+        self._shown = cv2.cvtColor(self._fit(picture), cv2.COLOR_RGB2BGR)
         writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter.fourcc(*"mp4v"), self.fps, self._canvas[::-1])
         if not writer.isOpened():
             raise PermissionError(f"{self.path}: cannot write an mp4 of {width}x{height} at {self.fps:g} fps")

@@ -253,7 +253,8 @@ def test_an_odd_size_loses_no_pixels(tmp_path: Path) -> None:
     ("times", "shown"),
     [
         ([0.0, 0.04, 0.08], [1, 2, 3]),
-        ([5.0, 5.04, 5.16], [1, 2, 2, 2, 3]),  # a pause
+        ([0.0, 0.04, 0.16], [1, 2, 2, 2, 3]),  # a pause
+        ([0.08, 0.12], [1, 1, 1, 2]),  # nothing at the beginning
         ([0.0, 0.01, 0.03, 0.04], [1, 3]),  # too many: those that find their place taken are left out
     ],
 )
@@ -333,3 +334,8 @@ def test_pictures_that_are_grey_or_have_alpha(tmp_path: Path, channels: int) -> 
     lines = read_lines(tmp_path / "pictures.jsonl")
     assert [line["detections"][0]["score"] for line in lines] == [0.503, 0.506, 0.509]
     assert read_pictures(tmp_path / "pictures.mp4")[0].shape == (242, 322, 3)
+
+
+def test_times_count_from_the_first_frame_and_rise(tmp_path: Path) -> None:
+    predict(made("cam", 4, times=[100.0, 100.04, 100.04, 100.2]), folder=tmp_path)
+    assert [line["time"] for line in read_lines(tmp_path / "cam.jsonl")] == [0.0, 0.04, 0.08, 0.2]

@@ -45,19 +45,20 @@ class VideoStream:
     def __iter__(self) -> Iterator[Sample]:
         """`meta`, the key frame as `frame [H, W, 3]`, RGB, and on every `stride`-th frame packed `inputs`.
 
-        `meta.frame` counts from 1; `meta.time`, in seconds, always rises.
+        `meta.frame` counts from 1; `meta.time` is in seconds since the first frame, and always rises.
         """
         recent: deque[Frames] = deque(maxlen=self.sampler.history)
         change = on_arrival(self.transforms, self.input)
-        before = -1.0
         for number, (seconds, frame) in enumerate(self.stream):
-            before = seconds if seconds > before else before + 1 / self.stream.fps
+            if number == 0:
+                start, now = seconds, -1.0
+            now = seconds - start if seconds - start > now else now + 1 / self.stream.fps
             small = change(frame[None])
             if recent and recent[-1].shape != small.shape:
                 recent.clear()
             recent.append(small)
             name, size = f"{self.stream.name}/{number + 1:05d}", list(frame.shape[:2])
-            meta = {"id": name, "frame": number + 1, "time": round(before, 3), "size": size}
+            meta = {"id": name, "frame": number + 1, "time": round(now, 3), "size": size}
             sample: Sample = {"meta": meta, "frame": frame}
             if number % self.stride == 0:
                 first = number + 1 - len(recent)
