@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,6 +49,9 @@ class FrameStream(Protocol):
     def __iter__(self) -> Iterator[TimedFrame]:
         """The frames; their sizes may differ."""
 
+    def close(self) -> None:
+        """Let an iteration, which may run in another thread, end soon."""
+
 
 class StoredStream:
     """A video file or a folder of numbered pictures, opened when it is first asked for anything but its name.
@@ -90,6 +94,9 @@ class StoredStream:
                 time.sleep(max(0.0, start + seconds - time.monotonic()))
             yield TimedFrame(seconds, picture)
 
+    def close(self) -> None:
+        """Nothing is waited for that is long."""
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -100,12 +107,22 @@ class Connection:
         attempts: how often in a row it is opened again without getting a frame; then it is given up.
         first_wait: seconds before the first of them; each wait is twice the one before.
         longest_wait: seconds that no wait exceeds.
+
+    Raises:
+        ValueError: a number that cannot be.
     """
 
     timeout: float = 10.0
     attempts: int = 8
     first_wait: float = 1.0
     longest_wait: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.timeout <= 0 or self.attempts < 0:
+            raise ValueError(
+                f"expected a timeout above 0 and no negative number of reconnections, got {self.timeout:g} and "
+                f"{self.attempts}"
+            )
 
 
 class LiveStream:
@@ -119,7 +136,6 @@ class LiveStream:
         connection: how long it is waited for.
 
     Raises:
-        ValueError: no such scheme.
         ConnectionError: it cannot be opened.
     """
 
@@ -127,6 +143,7 @@ class LiveStream:
 
     def __init__(self, address: int | str, connection: Connection) -> None:
         self.address, self.connection = address, connection
+        self._closed = threading.Event()
         self.title = f"camera {address}" if isinstance(address, int) else _without_secrets(address)
         self.name = re.sub(r"[^\w.-]+", "_", self.title.partition("://")[2] or self.title).strip("_")
         capture = self._open()
@@ -149,11 +166,15 @@ class LiveStream:
             for frame in self._frames(start, skip=0 if self.length is None else seen):
                 seen += 1
                 yield frame
-            if self.length is not None and seen >= self.length:
+            if self._closed.is_set() or (self.length is not None and seen >= self.length):
                 return
             failures = 1 if seen > before else failures + 1
             self._wait(seen, failures)
-            self._capture = self._open()
+            self._capture = None if self._closed.is_set() else self._open()
+
+    def close(self) -> None:
+        """End the iteration; a frame that is waited for may take until the timeout."""
+        self._closed.set()
 
     def _frames(self, start: float, skip: int) -> Iterator[TimedFrame]:
         """The frames of one connection, without the first `skip`."""
@@ -162,7 +183,7 @@ class LiveStream:
             return
         try:
             for number in count():
-                if not capture.grab():
+                if self._closed.is_set() or not capture.grab():
                     return
                 if number < skip:
                     continue
@@ -192,7 +213,7 @@ class LiveStream:
             "%s: no frame after number %d; connecting again in %g s (%d of %d)",
             *(self.title, seen, wait, failures, attempts),
         )
-        time.sleep(wait)
+        self._closed.wait(wait)
 
     def _open(self) -> cv2.VideoCapture | None:
         if isinstance(self.address, int):

@@ -25,7 +25,7 @@ from paddlevideo.loader.live import FrameStream
 from paddlevideo.modeling.models import InputTransform
 from paddlevideo.tasks.predictor import Predictor
 from paddlevideo.tasks.tracks import TubeLinker
-from paddlevideo.tasks.writers import DetectionWriter, Window
+from paddlevideo.tasks.writers import DetectionWriter, Window, check_screen
 from paddlevideo.types import Arrays, Meta, Prediction, Sample
 from paddlevideo.utils.logging import Progress, logger
 from paddlevideo.utils.threads import Ahead
@@ -45,6 +45,10 @@ class StreamOptions:
         patience: frames in a row that a track may miss before it ends.
         table: whether to write a CSV file, too.
         show: whether to show the pictures in a window.
+
+    Raises:
+        ValueError: a number that cannot be.
+        RuntimeError: pictures cannot be shown here.
     """
 
     threshold: float = 0.3
@@ -61,6 +65,8 @@ class StreamOptions:
                 raise ValueError(f"{name} should be at least 1, got {getattr(self, name)}")
         if self.realtime and self.batch_size > 1:
             raise ValueError(f"batch_size should be 1 with realtime, as frames must not wait, got {self.batch_size}")
+        if self.show:
+            check_screen()
 
 
 class Step(NamedTuple):
@@ -108,6 +114,8 @@ def predict_streams(
                         progress.step(1)
     finally:
         stop.set()  # for the threads, if something failed here
+        for stream in streams:
+            stream.close()
     progress.close()
     if outlets.failures:
         raise outlets.failures[0]

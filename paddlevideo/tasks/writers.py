@@ -231,26 +231,31 @@ class Window:
     Args:
         title: of the window.
         stop: set when the user wants to end.
-
-    Raises:
-        RuntimeError: there is no screen, or this OpenCV has no windows.
     """
 
     def __init__(self, title: str, stop: threading.Event) -> None:
         self.title, self.stop = title, stop
-        if not cv2.currentUIFramework():
-            raise RuntimeError(
-                "--show: this OpenCV was built without windows; install opencv-python in place of "
-                "opencv-python-headless, or leave --show out"
-            )
-        if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-            raise RuntimeError("--show: no screen here, DISPLAY is not set; run it on a desktop, or leave --show out")
 
     def show(self, picture: Frames) -> None:
         """Show a picture `[H, W, 3]`, RGB; always called by one thread."""
         cv2.imshow(self.title, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         if cv2.waitKey(1) & 0xFF in (ord("q"), 27) or cv2.getWindowProperty(self.title, cv2.WND_PROP_VISIBLE) < 1:
             self.stop.set()
+
+
+def check_screen() -> None:
+    """Stop before anything is predicted that nobody could see.
+
+    Raises:
+        RuntimeError: there is no screen, or this OpenCV has no windows.
+    """
+    if not cv2.currentUIFramework():
+        raise RuntimeError(
+            "--show: this OpenCV was built without windows; install opencv-python in place of opencv-python-headless, "
+            "or leave --show out"
+        )
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise RuntimeError("--show: no screen here, DISPLAY is not set; run it on a desktop, or leave --show out")
 
 
 def _csv_lines(rows: Iterable[Sequence[Any]]) -> bytes:

@@ -16,7 +16,8 @@ _LOOK_SECONDS = 0.1  # between looks at the stop event while nothing happens
 class Ahead(Generic[T]):
     """The items of an iterable, made by a thread of their own while the caller is busy.
 
-    An error of the iterable is raised where its item would have come.
+    An error of the iterable is raised where its item would have come. The thread ends with the iterable, or with the
+    item that it is making when `stop` is set; a program does not end before it.
 
     Args:
         items: what is iterated, once.
@@ -33,7 +34,7 @@ class Ahead(Generic[T]):
         self._waiting: deque[T] = deque()
         self._end: Exception | None = None
         self._changed = threading.Condition()
-        threading.Thread(target=self._fill, args=(items,), daemon=True).start()
+        threading.Thread(target=self._fill, args=(items,)).start()
 
     def __iter__(self) -> Iterator[T]:
         return self

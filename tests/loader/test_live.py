@@ -4,7 +4,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice, pairwise
@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 import pytest
 
-from paddlevideo.loader import live
 from paddlevideo.loader.live import Connection, LiveStream, StoredStream, TimedFrame, open_streams
 from paddlevideo.tasks.streaming import StreamOptions, predict_streams
 from paddlevideo.utils.logging import logger
@@ -123,11 +122,11 @@ def test_waits_double_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     with CameraServer([head(), pictures(1, 3)]) as camera:
         stream = LiveStream(camera.url, replace(QUICK, attempts=5, first_wait=1.0, longest_wait=6.0))
-        monkeypatch.setattr(live.time, "sleep", waits.append)
+        monkeypatch.setattr(stream._closed, "wait", waits.append)
         monkeypatch.setattr(stream, "_open", lambda: None)
         with pytest.raises(ConnectionError):
             list(stream)
-    assert [wait for wait in waits if wait >= 1] == [1, 2, 4, 6, 6]
+    assert waits == [1, 2, 4, 6, 6]
 
 
 def test_answers_are_whole_when_a_stream_has_gone_for_good(tmp_path: Path) -> None:
@@ -237,6 +236,12 @@ def test_a_paced_video_takes_its_time(tmp_path: Path) -> None:
     assert time.monotonic() - start >= 5 * 0.04
 
 
+@pytest.mark.parametrize("wrong", [{"timeout": 0.0}, {"attempts": -1}])
+def test_waits_that_cannot_be_are_named(wrong: dict) -> None:
+    with pytest.raises(ValueError, match="expected a timeout above 0"):
+        Connection(**wrong)
+
+
 def test_a_missing_camera_is_named() -> None:
     with pytest.raises(ConnectionError, match=r"camera 97: cannot be opened; check that it is plugged in"):
         open_streams("97", QUICK)
@@ -260,10 +265,8 @@ def test_a_broken_stream_is_no_hindrance_to_numbers_of_tracks(tmp_path: Path) ->
     assert tube["frames"] == list(range(1, 11))
 
 
-@pytest.fixture(autouse=True)
-def threads_end() -> Iterator[None]:
-    """No thread that reads a stream outlives its test for long."""
-    yield
-    for thread in threading.enumerate():
-        if thread is not threading.main_thread() and thread.daemon:
-            thread.join(3)
+def test_closing_ends_a_long_wait() -> None:
+    with CameraServer([head(), pictures(1, 3)]) as camera:
+        stream = LiveStream(camera.url, replace(QUICK, first_wait=1000.0, longest_wait=1000.0))
+        threading.Timer(0.3, stream.close).start()
+        assert len(list(stream)) == 3

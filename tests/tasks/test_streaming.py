@@ -275,22 +275,20 @@ def test_a_very_long_pause_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert len(read_pictures(video.path)) == 1 + 25 + 2
 
 
-def test_a_window_needs_a_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_needs_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "currentUIFramework", lambda: "")
     with pytest.raises(RuntimeError, match="this OpenCV was built without windows"):
-        predict(made("cam", 3), folder=tmp_path, show=True)
+        StreamOptions(show=True)
     monkeypatch.setattr(cv2, "currentUIFramework", lambda: "QT6")
     monkeypatch.setattr(writers.sys, "platform", "linux")
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(RuntimeError, match="no screen here"):
-        Window("cam", threading.Event())
+        StreamOptions(show=True)
 
 
 def test_closing_the_window_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     stop, keys = threading.Event(), iter([255, ord("q")])
-    monkeypatch.setattr(cv2, "currentUIFramework", lambda: "QT6")
-    monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(cv2, "imshow", lambda *_: None)
     monkeypatch.setattr(cv2, "waitKey", lambda _: next(keys))
     monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1.0)
