@@ -128,7 +128,7 @@ class Predictor:
         )
 
     def open(self, stream: FrameStream, stride: int = 1) -> Iterable[Sample]:
-        """The samples of a stream, prepared for this network; see `VideoStream`.
+        """A sample for every frame of a stream; every `stride`-th has packed `inputs` for this network.
 
         Raises:
             ValueError: the network is not causal.
