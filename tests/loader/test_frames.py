@@ -396,3 +396,25 @@ def test_damages_of_a_video(tmp_path, monkeypatch):
     monkeypatch.setattr(module.cv2, "VideoCapture", Broken)
     (text,) = video.damages()
     assert text == f"{path}: frame 8 of 12 cannot be decoded; the video is damaged, get it anew"
+
+
+def test_frames_come_with_their_times(tmp_path):
+    video, folder = VideoFile(write_video(tmp_path / "a.mp4", 6, "mp4v")), FrameFolder(write_folder(tmp_path / "b", 3))
+    assert [seconds for seconds, _ in video.timed()] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    assert [seconds for seconds, _ in folder.timed()] == [0, 0.04, 0.08]
+    for source in (video, folder):
+        assert source.claimed_length == len(source)
+        timed = [frame for _, frame in source.timed()]
+        np.testing.assert_array_equal(timed, list(source.frames()))
+
+
+@pytest.mark.parametrize("codec", ["MJPG", "XVID"])
+def test_a_damaged_frame_is_named_while_streaming(tmp_path, codec):
+    with pytest.raises(ValueError, match=r"damaged\.avi: frame 21 cannot be decoded"):
+        list(VideoFile(damaged(tmp_path, codec)).timed())
+
+
+@pytest.mark.skipif(not REAL_CLIPS, reason="the clips are not beside the checkout")
+def test_a_raw_stream_has_the_rate_of_its_frames():
+    assert VideoFile(REAL_CLIPS[0]).fps == pytest.approx(29.97, abs=0.01)
+    assert VideoFile(REAL_CLIPS[0]).claimed_length is None

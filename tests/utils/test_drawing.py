@@ -33,6 +33,12 @@ def test_different_boxes_have_the_colors_of_their_labels() -> None:
         assert len(rows_of(picture, color_of(label, 3))) > 3
 
 
+def test_a_track_has_its_number_behind_the_name() -> None:
+    found = prediction([[0.2, 0.4, 0.8, 0.9]], [1], [0.9])
+    with_tracks, renamed = ({**found, "tracks": np.array([12])}, [*CLASSES[:1], "Wave #12", *CLASSES[2:]])
+    np.testing.assert_array_equal(draw_detections(BLACK, with_tracks, CLASSES), draw_detections(BLACK, found, renamed))
+
+
 def test_text_at_the_border_stays_in_the_picture_and_nothing_is_drawn_without_detections() -> None:
     corner = draw_detections(BLACK, prediction([[0.95, -0.1, 1.2, 1.3]] * 3, [0, 1, 2], [0.9, 0.8, 0.7]), CLASSES)
     assert corner.shape == BLACK.shape and corner.any()
