@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from paddlevideo.config import Config, load_config
-from paddlevideo.tasks.evaluation import test
+from paddlevideo.engines import add_options, chosen_options
+from paddlevideo.tasks.evaluation import measure
 from paddlevideo.tasks.exporter import export_weights
+from paddlevideo.tasks.predictor import Predictor
 from paddlevideo.tasks.summary import summarize
 from paddlevideo.tasks.trainer import Trainer
 from paddlevideo.utils.command import run_command
@@ -27,12 +29,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="change a setting, such as -o MODEL.input.size=160; may be repeated",
     )  # fmt: skip
     job = parser.add_mutually_exclusive_group()
-    job.add_argument("--test", action="store_true", help="measure weights on the test set")
+    job.add_argument("--test", action="store_true", help="measure weights, or an export folder, on the test set")
     job.add_argument("--export", action="store_true", help="write a Paddle Inference model to output_dir/inference")
     job.add_argument("--summary", action="store_true", help="print parameters and multiply-adds of each part")
     parser.add_argument(
         "-w", "--weights", help="weights to test, export or start from: a path or URL, of any known source"
     )
+    parser.add_argument("-m", "--model", type=Path, help="with --test: export folder, instead of weights")
+    add_options(parser)
     parser.add_argument(
         "--validate", action=argparse.BooleanOptionalAction, default=True, help="measure while training (default: yes)"
     )
@@ -60,7 +64,10 @@ def run(args: argparse.Namespace) -> None:
     """Do what the command line asks for."""
     config = resolve(args)
     use_device(args.device)
-    if (args.test or args.export) and args.weights is None:
+    options = chosen_options(args, exported=args.model is not None)
+    if args.model is not None and (not args.test or args.weights is not None):
+        raise ValueError("-m names an export folder to --test instead of weights; leave it out, or -w")
+    if (args.test or args.export) and args.weights is None and args.model is None:
         raise ValueError("--test and --export need trained weights: -w output/best.pdparams")
     if args.summary:
         start_logging()
@@ -70,7 +77,11 @@ def run(args: argparse.Namespace) -> None:
         export_weights(config, args.weights, Path(config.output_dir) / "inference")
     elif args.test:
         start_logging(output_folder(config.output_dir) / "test.log")
-        test(config, args.weights)
+        if args.model is None:
+            predictor = Predictor.from_checkpoint(config, args.weights)
+        else:
+            predictor = Predictor.from_export(args.model, **options)
+        measure(config, predictor)
     else:
         if args.resume and args.weights is not None:
             raise ValueError("--resume continues from output_dir/last.pdparams; leave out -w")

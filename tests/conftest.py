@@ -15,10 +15,18 @@ from types import ModuleType
 import pytest
 
 from paddlevideo.config import Config, load_config
+from paddlevideo.engines import ENGINES
+from paddlevideo.tasks.exporter import FORMATS, export_weights
 from paddlevideo.tasks.trainer import Trainer
 from paddlevideo.utils import device
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+EVERY = [  # engines and the precisions that this machine has
+    (name, precision)
+    for name, engine in ENGINES.items()
+    for precision in engine.formats
+    if engine.lacks(precision) is None
+]
 SHIPPED = REPOSITORY / "tests" / "golden"
 
 
@@ -113,3 +121,10 @@ def trained(tiny_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Pa
     folder = tmp_path_factory.mktemp("trained")
     Trainer(dataclasses.replace(tiny_config, output_dir=str(folder))).fit()
     return folder
+
+
+@pytest.fixture(scope="session")
+def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The export folder of `trained` with every format, the quantised one among them."""
+    folder = tmp_path_factory.mktemp("exported")
+    return export_weights(load_config(trained / "config.yaml"), trained / "best.pdparams", folder, FORMATS, 8)

@@ -1,4 +1,4 @@
-"""Write a trained model for Paddle Inference: the network with its decoding, and `inference.yaml` beside it."""
+"""Write a trained model for engines: the network with its decoding, and `inference.yaml` beside it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from paddlevideo.config import load_config
-from paddlevideo.tasks.exporter import export_weights
+from paddlevideo.tasks.exporter import FORMATS, export_weights
 from paddlevideo.utils.command import run_command
 from paddlevideo.utils.device import use_device
 from paddlevideo.utils.logging import start_logging
@@ -22,11 +22,22 @@ def run(arguments: Sequence[str] | None) -> None:
     parser.add_argument("-c", "--config", type=Path, help="yaml file; default: config.yaml beside the weights")
     parser.add_argument("-p", "--params", required=True, help="trained weights: a path or URL")
     parser.add_argument("-o", "--output", type=Path, default=Path("inference"), help="folder (default: inference)")
+    parser.add_argument(
+        "--format", default="paddle", help=f"some of {','.join(FORMATS)}, with commas between (default: paddle)"
+    )
+    parser.add_argument(
+        "--precision", choices=("float32", "int8"), default="float32", help="int8 writes a quantised graph as well"
+    )
+    parser.add_argument(
+        "--calibration", type=int, default=100, metavar="N", help="samples to quantise on (default: 100)"
+    )
     parser.add_argument("--device", help="cpu, gpu or gpu:N; default: the GPU if there is one")
     args = parser.parse_args(arguments)
     start_logging()
     use_device(args.device)
-    export_weights(load_config(args.config or Path(args.params).parent / "config.yaml"), args.params, args.output)
+    config = load_config(args.config or Path(args.params).parent / "config.yaml")
+    calibration = args.calibration if args.precision == "int8" else None
+    export_weights(config, args.params, args.output, args.format.split(","), calibration)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

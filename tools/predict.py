@@ -10,6 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from paddlevideo.config import load_config
+from paddlevideo.engines import add_options, chosen_options
 from paddlevideo.loader.live import Connection, open_streams
 from paddlevideo.tasks.predictor import Predictor
 from paddlevideo.tasks.streaming import StreamOptions, predict_streams
@@ -52,7 +53,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--reconnect", type=int, default=8, help="reconnections in a row without a frame until it is given up"
     )
-    parser.add_argument("--threads", type=int, help="CPU threads of an exported network")
+    add_options(parser)
     parser.add_argument("--device", help="cpu, gpu or gpu:N; default: the GPU if there is one")
     return parser.parse_args(arguments)
 
@@ -72,11 +73,12 @@ def run(args: argparse.Namespace) -> None:
     )
     streams = open_streams(args.input, Connection(args.timeout, args.reconnect), args.realtime)
     folder = output_folder(args.output)
+    engine = chosen_options(args, exported=args.weights is None)
     if args.weights is not None:
         config = load_config(args.config or Path(args.weights).parent / "config.yaml")
         predictor = Predictor.from_checkpoint(config, args.weights)
     else:
-        predictor = Predictor.from_export(args.model, threads=args.threads)
+        predictor = Predictor.from_export(args.model, **engine)
     with stop_on_signals() as stop:
         predict_streams(predictor, streams, folder, options, stop)
 

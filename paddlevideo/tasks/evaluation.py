@@ -51,13 +51,25 @@ def evaluate(
 
 
 def test(config: Config, weights: str | Path) -> dict[str, float]:
-    """Measure trained weights; print the numbers and write them with all detections to `output_dir/test`.
+    """Measure trained weights; see `measure`."""
+    return measure(config, Predictor.from_checkpoint(config, weights))
+
+
+def measure(config: Config, predictor: Predictor) -> dict[str, float]:
+    """Measure a network on a test set; print the numbers and write them with all detections to `output_dir/test`.
 
     `metrics.json` holds the numbers; `detections.jsonl`, which other metrics can be computed from, is described in
     `tasks/detection_file.py`; `report.html` shows both.
+
+    Raises:
+        ValueError: the network knows other classes than the config.
     """
+    if predictor.classes != list(config.classes):
+        raise ValueError(
+            f"the network knows the classes {', '.join(predictor.classes)}, the config {', '.join(config.classes)}; "
+            "give the config of its training with -c"
+        )
     folder = output_folder(Path(config.output_dir) / "test")
-    predictor = Predictor.from_checkpoint(config, weights)
     dataset = build_dataset(config, "test", predictor.input)
     loader = build_loader(config, dataset)
     with detection_writer(folder / "detections.jsonl", config.classes) as write:

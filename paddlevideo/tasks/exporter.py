@@ -1,7 +1,11 @@
-"""A trained model to a folder that Paddle Inference runs."""
+"""A trained model to a folder that engines run."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +15,18 @@ import yaml
 from paddle import Tensor, nn
 
 from paddlevideo.config import Config
+from paddlevideo.engines import ENGINES, Graph, choose
 from paddlevideo.modeling.models import VideoModel
 from paddlevideo.tasks.checkpoint import load_weights
 from paddlevideo.tasks.folding import fold_norms
-from paddlevideo.tasks.parts import build_model
-from paddlevideo.tasks.predictor import Network, eager_network, exported_network
+from paddlevideo.tasks.graphs import CHAIN, check, differences, runnable, write_graphs
+from paddlevideo.tasks.parts import build_dataset, build_model
+from paddlevideo.tasks.predictor import Predictor, eager_network
 from paddlevideo.types import Arrays, Tensors
-from paddlevideo.utils.files import output_folder, write_atomically
+from paddlevideo.utils.files import output_folder, write_atomically, write_json
 from paddlevideo.utils.logging import logger
 
-TOLERANCE = 1e-3  # relative to the largest absolute value of an output
+FORMATS = CHAIN[:3]  # what may be asked for by name; int8 is a precision
 
 
 class ExportGraph(nn.Layer):
@@ -36,77 +42,162 @@ class ExportGraph(nn.Layer):
         return [decoded[key] for key in sorted(decoded)]
 
 
-def export_weights(config: Config, weights: str | Path, folder: str | Path) -> Path:
+def export_weights(
+    config: Config,
+    weights: str | Path,
+    folder: str | Path,
+    formats: Sequence[str] = ("paddle",),
+    calibration: int | None = None,
+) -> Path:
     """Export the model of a config with trained weights; see `export`."""
     model = build_model(config)
     load_weights(model, weights)
-    return export(model, config, folder)
+    return export(model, config, folder, formats, calibration)
 
 
-def export(model: VideoModel, config: Config, folder: str | Path) -> Path:
-    """Write `model.json`, `model.pdiparams` and `inference.yaml`, and compare the result with the eager network.
+def export(
+    model: VideoModel,
+    config: Config,
+    folder: str | Path,
+    formats: Sequence[str] = ("paddle",),
+    calibration: int | None = None,
+) -> Path:
+    """Write a model for engines, and compare what they answer with the eager network.
+
+    The folder gets the graphs; `inference.yaml`, which names them and says what stands before and after the network;
+    `reference.npz`, the eager outputs for made-up inputs (`probe`); and `export_report.json`, how far each engine is
+    from them.
 
     Args:
         model: with trained weights.
         config: the run's.
         folder: where to write.
+        formats: some of `FORMATS`.
+        calibration: samples of the dataset to quantise an int8 graph on; None writes none.
 
     Raises:
         PermissionError: the folder cannot be written.
-        RuntimeError: the exported network answers otherwise than the eager one.
+        ValueError: no such format, a package is missing, or no sample to quantise on.
+        RuntimeError: an exported network answers otherwise than the eager one.
     """
+    if not formats or not set(formats) <= set(FORMATS):
+        raise ValueError(f"--format: expected some of {', '.join(FORMATS)}, got {', '.join(formats)!r}")
+    wanted = [*formats] if calibration is None else [*formats, "openvino_int8"]
+    clips = () if calibration is None else CalibrationClips(config, model, calibration)
     folder = output_folder(folder)
+    (folder / "inference.yaml").unlink(missing_ok=True)  # so that a failed export is not taken for a good one
     model.eval()
     inputs = probe(model)
     eager = eager_network(model)(inputs)
+    with tempfile.TemporaryDirectory(prefix=".export", dir=folder) as work:
+        made = write_graphs(wanted, Path(work), partial(trace, model, inputs, sorted(eager)), clips)
+        graphs = {name: made[name] for name in wanted}
+        if "paddle" in graphs:
+            graphs["paddle"] = runnable(graphs["paddle"], inputs, eager)
+        report = compare(graphs, inputs, eager, folder)
+        for path in (path for graph in graphs.values() for path in graph.files.values()):
+            path.replace(folder / path.name)
+    np.savez(folder / "reference.npz", allow_pickle=False, **eager)
+    write_json(folder / "export_report.json", report)
+    write_facts(folder, model, config, graphs)
+    logger.info("%s\nexported to %s", report_table(report), folder)
+    return folder
+
+
+def trace(model: VideoModel, inputs: Arrays, outputs: list[str], folder: Path) -> Graph:
+    """Write `model.json` and `model.pdiparams`, with normalisations folded."""
     spec: Any = {
         name: paddle.static.InputSpec([None, *item.shape], item.dtype, name)
         for name, item in model.input.spec().items()
     }
     static = paddle.jit.to_static(ExportGraph(fold_norms(model, inputs)), input_spec=[spec], full_graph=True)
-    (folder / "inference.yaml").unlink(missing_ok=True)  # so that a failed export is not taken for a good one
     paddle.jit.save(static, str(folder / "model"))
+    return Graph({"model": folder / "model.json", "weights": folder / "model.pdiparams"}, outputs)
+
+
+def write_facts(folder: Path, model: VideoModel, config: Config, graphs: dict[str, Graph]) -> None:
+    """Write `inference.yaml`, the last file of an export."""
     facts = {
-        "model": "model.json",
-        "weights": "model.pdiparams",
-        "outputs": sorted(eager),
+        "graphs": {
+            name: {"files": {key: path.name for key, path in graph.files.items()}, "settings": dict(graph.settings)}
+            for name, graph in graphs.items()
+        },
+        "outputs": list(next(iter(graphs.values())).outputs),
         "causal": model.input.causal,
-        "inputs": {name: list(value.shape[1:]) for name, value in inputs.items()},
+        "inputs": {name: list(value.shape[1:]) for name, value in probe(model).items()},
         "input": dict(config.MODEL["input"]),
         "postprocess": dict(config.MODEL["postprocess"]),
         "pipeline": dict(config.PIPELINE["test"]),
         "source": dict(config.INFERENCE),
         "classes": list(config.classes),
     }
-    switches = (True, False) if paddle.device.get_device() == "cpu" else (False,)
-    for onednn in switches:
-        compare(exported_network(folder, facts, onednn), inputs, eager, f"oneDNN {'on' if onednn else 'off'}")
     text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
     write_atomically(folder / "inference.yaml", lambda file: file.write_text(text, encoding="utf-8"))
-    logger.info("exported to %s", folder)
-    return folder
 
 
-def probe(model: VideoModel) -> Arrays:
-    """A made-up batch of one that fits the model's input spec."""
+def probe(owner: VideoModel | Predictor) -> Arrays:
+    """A made-up batch of one, always the same, that fits the input of a model or predictor."""
     rng = np.random.default_rng(0)
     return {
         name: rng.random((1, *(axis or 1 for axis in item.shape))).astype(item.dtype)
-        for name, item in model.input.spec().items()
+        for name, item in owner.input.spec().items()
     }
 
 
-def compare(network: Network, inputs: Arrays, eager: Arrays, setting: str) -> None:
-    """Check that an exported network gives the eager outputs.
+def compare(graphs: dict[str, Graph], inputs: Arrays, eager: Arrays, folder: Path) -> list[dict[str, Any]]:
+    """How far every engine is from the eager network, in all precisions that this machine has.
+
+    Returns:
+        A row for each engine, precision and output.
 
     Raises:
-        RuntimeError: it does not; names the output and the difference.
+        ValueError: an engine is not installed.
+        RuntimeError: one of them answers otherwise in float32.
     """
-    exported = network(inputs)
-    for name, expected in eager.items():
-        if exported[name].shape != expected.shape:
-            raise RuntimeError(f"exported {name} ({setting}) is {exported[name].shape}, eager {expected.shape}")
-        difference = float(np.abs(exported[name] - expected).max() / max(np.abs(expected).max(), 1e-12))
-        logger.info("export: %s, %s: relative difference to eager %.1e", name, setting, difference)
-        if not difference <= TOLERANCE:
-            raise RuntimeError(f"exported {name} differs from eager by {difference:.1e} relative ({setting})")
+    rows = []
+    for engine in ENGINES.values():
+        for precision, name in engine.formats.items():
+            if name not in graphs:
+                continue
+            lack = engine.lacks(precision)
+            if lack is not None:
+                logger.warning("%s in %s was not compared: %s", engine.name, precision, lack)
+                continue
+            _, graph = choose(engine.name, precision, graphs, folder)
+            found = differences(engine.load(graph, precision)(inputs), eager)
+            if precision == "float32":
+                check(found, engine.name)
+            rows += [{"format": name, "engine": engine.name, "precision": precision, **asdict(one)} for one in found]
+    return rows
+
+
+def report_table(rows: list[dict[str, Any]]) -> str:
+    """The rows of `compare` as text."""
+    lines = [f"{'engine':<12} {'precision':<10} {'output':<14} {'largest difference to eager':>28} {'relative':>10}"]
+    for row in rows:
+        place = f"{row['engine']:<12} {row['precision']:<10} {row['output']:<14}"
+        lines.append(f"{place} {row['absolute']:>28.1e} {row['relative']:>10.1e}")
+    return "\n".join(lines)
+
+
+class CalibrationClips:
+    """Network inputs of samples spread evenly over a dataset, read when they are needed.
+
+    Args:
+        config: with `DATASET.train`, or else `DATASET.test`.
+        model: whose input they are for.
+        count: how many, all of them if there are fewer.
+    """
+
+    def __init__(self, config: Config, model: VideoModel, count: int) -> None:
+        if count < 1:
+            raise ValueError(f"--calibration: expected at least 1 sample to quantise on, got {count}")
+        self.dataset = build_dataset(config, "train" if "train" in config.DATASET else "test", model.input)
+        self.count = min(count, len(self.dataset))
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Arrays]:
+        for index in np.linspace(0, len(self.dataset) - 1, self.count).astype(int).tolist():
+            yield {name: value[None] for name, value in self.dataset[index]["inputs"].items()}

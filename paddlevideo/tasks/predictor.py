@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import paddle
 
 from paddlevideo.config import Config, read_yaml
+from paddlevideo.engines import Graph, Network, choose
 from paddlevideo.loader.live import FrameStream
 from paddlevideo.modeling.models import InputTransform, Postprocess, VideoModel
 from paddlevideo.registry import DATASETS, INPUTS, POSTPROCESS
@@ -17,8 +17,7 @@ from paddlevideo.tasks.checkpoint import load_weights
 from paddlevideo.tasks.parts import build_model, build_pipeline
 from paddlevideo.types import Arrays, Meta, Node, Prediction, Sample, Tensors
 from paddlevideo.utils.cpu import use_onednn
-
-Network = Callable[[Arrays], Arrays]  # inputs with a batch axis to decoded arrays
+from paddlevideo.utils.logging import logger
 
 
 def eager_network(model: VideoModel) -> Network:
@@ -33,37 +32,6 @@ def eager_network(model: VideoModel) -> Network:
         if was_training:
             model.train()
         return {key: value.numpy() for key, value in decoded.items()}
-
-    return run
-
-
-def exported_network(folder: Path, facts: dict[str, Any], onednn: bool = True, threads: int | None = None) -> Network:
-    """The network of an export folder, run by Paddle Inference on the selected device.
-
-    Args:
-        folder: written by the exporter.
-        facts: content of its `inference.yaml`.
-        onednn: whether oneDNN may be used, on a CPU.
-        threads: on a CPU; None leaves the choice to Paddle.
-    """
-    config = paddle.inference.Config(str(folder / facts["model"]), str(folder / facts["weights"]))
-    config.disable_glog_info()
-    device = paddle.device.get_device()
-    if device.startswith("gpu"):
-        config.enable_use_gpu(256, int(device.partition(":")[2] or 0))
-    elif not onednn:
-        config.disable_mkldnn()
-    if threads is not None:
-        config.set_cpu_math_library_num_threads(threads)
-    engine = paddle.inference.create_predictor(config)
-    handles = {name: engine.get_input_handle(name) for name in engine.get_input_names()}
-
-    def run(inputs: Arrays) -> Arrays:
-        for name, handle in handles.items():
-            handle.copy_from_cpu(np.ascontiguousarray(np.asarray(inputs[name])))
-        engine.run()
-        outputs = [engine.get_output_handle(name).copy_to_cpu() for name in engine.get_output_names()]
-        return dict(zip(facts["outputs"], outputs, strict=True))
 
     return run
 
@@ -108,18 +76,28 @@ class Predictor:
         )
 
     @classmethod
-    def from_export(cls, folder: str | Path, onednn: bool = True, threads: int | None = None) -> Predictor:
+    def from_export(
+        cls, folder: str | Path, engine: str = "auto", precision: str = "float32", threads: int | None = None
+    ) -> Predictor:
         """The network of an export folder.
+
+        Args:
+            folder: written by the exporter.
+            engine: one of `engines.ENGINES`, or `auto`.
+            precision: one of `engines.PRECISIONS`.
+            threads: on a CPU; None leaves the choice to the engine.
 
         Raises:
             FileNotFoundError: the folder or one of its files is missing.
-            ValueError: `inference.yaml` was not written by the exporter.
+            ValueError: `inference.yaml` was not written by the exporter, or no such engine can run this here.
         """
         folder = Path(folder)
         facts = read_facts(folder)
         _check_causal(facts["causal"])
+        runner, graph = choose(engine, precision, read_graphs(folder, facts), folder)
+        logger.info("%s: run by %s in %s", folder, runner.name, precision)
         return cls(
-            exported_network(folder, facts, onednn, threads),
+            runner.load(graph, precision, threads),
             INPUTS.build(facts["input"]),
             POSTPROCESS.build(facts["postprocess"]),
             facts["pipeline"],
@@ -148,14 +126,13 @@ def _check_causal(causal: bool) -> None:
     if not causal:
         raise ValueError(
             "this model is not causal: it answers with features of the whole video, extracted beforehand, so it cannot "
-            "run on a file or stream; measure it with main.py --test, or predict with a model without context"
+            "run on a file or stream; measure it with main.py --test -w, or predict with a model without context"
         )
 
 
 FACTS = {
     "causal": bool,
-    "model": str,
-    "weights": str,
+    "graphs": dict,
     "outputs": list,
     "input": dict,
     "postprocess": dict,
@@ -169,20 +146,39 @@ def read_facts(folder: Path) -> dict[str, Any]:
     """The checked content of an export folder's `inference.yaml`.
 
     Raises:
-        FileNotFoundError: the file, or one that it names, is missing.
-        ValueError: a fact is missing or of the wrong type, or names a file outside the folder.
+        FileNotFoundError: the file is missing.
+        ValueError: a fact is missing or of the wrong type.
     """
     path = folder / "inference.yaml"
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; write it with tools/export_model.py")
     facts = read_yaml(path)
+    if isinstance(facts, dict) and "graphs" not in facts:  # written when Paddle's was the only format
+        facts["graphs"] = {"paddle": {"files": {key: facts.get(key) for key in ("model", "weights")}}}
     for key, kind in FACTS.items():
         if not isinstance(facts, dict) or not isinstance(facts.get(key), kind):
             raise ValueError(f"{path}: {key} should be a {kind.__name__}; export the model again")
-    for key in ("model", "weights"):
-        if Path(facts[key]).name != facts[key]:
-            raise ValueError(f"{path}: {key} should be a file name in this folder, got {facts[key]!r}")
-        if not (folder / facts[key]).is_file():
-            raise FileNotFoundError(f"{folder / facts[key]}: no such file; export the model again")
     checked: dict[str, Any] = facts
     return checked
+
+
+def read_graphs(folder: Path, facts: dict[str, Any]) -> dict[str, Graph]:
+    """The graphs of an export folder by format.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: a graph is not described as the exporter does it, or names a file outside the folder.
+    """
+    where = folder / "inference.yaml"
+    graphs = {}
+    for name, node in facts["graphs"].items():
+        files, settings = (node.get(key, {}) if isinstance(node, dict) else None for key in ("files", "settings"))
+        if not isinstance(files, dict) or not isinstance(settings, dict) or "model" not in files:
+            raise ValueError(f"{where}: graphs.{name} should have files, among them the model; export the model again")
+        for key, file in files.items():
+            if not isinstance(file, str) or Path(file).name != file:
+                raise ValueError(f"{where}: {key} of {name} should be a file name in this folder, got {file!r}")
+            if not (folder / file).is_file():
+                raise FileNotFoundError(f"{folder / file}: no such file; export the model again")
+        graphs[name] = Graph({key: folder / file for key, file in files.items()}, facts["outputs"], settings)
+    return graphs

@@ -21,18 +21,26 @@ MALLOC_OPTIONS = {-4: 0, -1: 2**31 - 1, -2: 256 << 20, -8: 1}
 
 
 def use_all_cores() -> None:
-    """Compute with all cores that this process may run on, unless `OMP_NUM_THREADS` was set; Paddle's default is one.
+    """Compute with all cores that this process may run on, unless `OMP_NUM_THREADS` was set; else Paddle takes one."""
+    if REQUESTED_THREADS is None:
+        use_threads(available_cores())
 
-    Paddle reads that variable when it is imported, and prints a warning if it is not 1, so the running OpenMP library
-    is told instead.
+
+def available_cores() -> int:
+    """How many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def use_threads(count: int) -> None:
+    """Compute with so many threads.
+
+    Paddle reads `OMP_NUM_THREADS` when it is imported, and prints a warning if it is not 1, so the running OpenMP
+    library is told instead.
     """
-    if REQUESTED_THREADS is not None:
-        return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    paddle.base.core.set_num_threads(cores)  # matrix products
+    paddle.base.core.set_num_threads(count)  # matrix products
     library = Path(paddle.__file__).parent / "libs" / "libiomp5.so"
     if library.exists():
-        ctypes.CDLL(str(library)).omp_set_num_threads(cores)  # oneDNN
+        ctypes.CDLL(str(library)).omp_set_num_threads(count)  # oneDNN
 
 
 def keep_freed_memory() -> None:

@@ -54,7 +54,13 @@ def test_train_test_export_and_predict(
     by_tool = load_script("tools/export_model.py")
     assert by_tool.main(["-p", str(output / "best.pdparams"), "-o", str(tmp_path / "inference")]) == 0
     for folder in (output / "inference", tmp_path / "inference"):
-        assert {path.name for path in folder.iterdir()} == {"model.json", "model.pdiparams", "inference.yaml"}
+        written = {"model.json", "model.pdiparams", "inference.yaml", "reference.npz", "export_report.json"}
+        assert {path.name for path in folder.iterdir()} == written
+
+    config = ["-c", str(output / "config.yaml"), "-o", f"output_dir={tmp_path / 'measured'}"]
+    assert main.main(["--test", "-m", str(output / "inference"), "--engine", "paddle", *config]) == 0
+    measured = json.loads((tmp_path / "measured" / "test" / "metrics.json").read_text())
+    assert measured == pytest.approx(numbers, abs=1e-3, nan_ok=True)
 
     predict = load_script("tools/predict.py")
     videos = sorted((sample_data / "videos").glob("*/*_g2*_c01.mp4"))
@@ -166,6 +172,26 @@ def test_device_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_test_without_weights(capsys: pytest.CaptureFixture[str]) -> None:
     assert "need trained weights" in fails(capsys, ["-c", CONFIG, "--test"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--test", "-w", "x.pdparams", "--engine", "paddle"], "--engine are for an exported network"),
+        (["--threads", "2", "--precision", "bf16"], "--precision and --threads are for an exported network"),
+        (["-m", "inference"], "-m names an export folder to --test instead of weights"),
+        (["--test", "-m", "inference", "-w", "x.pdparams"], "instead of weights; leave it out, or -w"),
+    ],
+)
+def test_engines_run_exported_networks_only(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert said in fails(capsys, ["-c", CONFIG, *arguments])
+
+
+def test_an_export_of_other_classes(capsys: pytest.CaptureFixture[str], exported: Path, trained: Path) -> None:
+    arguments = ["--test", "-m", str(exported), "-c", str(trained / "config.yaml"), "-o", "classes=[a, b]"]
+    assert "knows the classes Hop, Pulse, Spin, Sway, the config a, b" in fails(capsys, arguments)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

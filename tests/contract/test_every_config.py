@@ -13,7 +13,7 @@ from paddlevideo.config import Config, load_config
 from paddlevideo.modeling.models import VideoModel
 from paddlevideo.solver import build_optimizer
 from paddlevideo.tasks.checkpoint import load_weights, save_weights
-from paddlevideo.tasks.exporter import export, probe
+from paddlevideo.tasks.exporter import FORMATS, export, probe
 from paddlevideo.tasks.parts import build_metrics, build_model, build_pipeline
 from paddlevideo.tasks.predictor import eager_network
 from paddlevideo.types import Tensors
@@ -121,7 +121,7 @@ def test_weights_survive_a_file(config: Config, model: VideoModel, tmp_path: Pat
 def test_export_equals_eager(config: Config, model: VideoModel, tmp_path: Path) -> None:
     fresh = build_model(config)
     fresh.set_state_dict(model.state_dict())
-    assert (export(fresh, config, tmp_path) / "inference.yaml").is_file()  # export itself compares, and raises
+    assert (export(fresh, config, tmp_path, FORMATS) / "inference.yaml").is_file()  # export compares, and raises
 
 
 def test_some_steps_on_one_batch_lower_the_loss(config: Config, model: VideoModel) -> None:

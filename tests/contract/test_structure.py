@@ -15,7 +15,7 @@ from tests.conftest import REPOSITORY
 PACKAGE = REPOSITORY / "paddlevideo"
 LAYERS = (  # a file may import from its own line and the lines above
     ("utils", "types", "registry", "config"),
-    ("loader", "modeling", "metrics", "solver", "weights", "formats"),
+    ("loader", "modeling", "metrics", "solver", "weights", "formats", "engines"),
     ("tasks",),
 )
 NEUTRAL = [REPOSITORY / "main.py", *(REPOSITORY / "tools").glob("*.py"), *(PACKAGE / "tasks").glob("*.py")]

@@ -9,8 +9,8 @@ import numpy as np
 import paddle
 import pytest
 
+from paddlevideo.engines import ENGINES, Graph
 from paddlevideo.registry import BACKBONES
-from paddlevideo.tasks.predictor import exported_network
 
 NODES: list[dict[str, Any]] = [
     {"name": "ResNeXt3D", "blocks": [1, 1, 1, 1], "cardinality": 2, "width": 0.125},
@@ -34,7 +34,8 @@ def test_exported_network_equals_the_eager_one(node: dict[str, Any], tmp_path: P
     spec = paddle.static.InputSpec([None, *clip.shape[1:]], "float32", "clip")
     static = paddle.jit.to_static(network, input_spec=[spec], full_graph=True)
     paddle.jit.save(static, str(tmp_path / "model"))
-    facts = {"model": "model.json", "weights": "model.pdiparams", "outputs": ["features"]}
+    files = {"model": tmp_path / "model.json", "weights": tmp_path / "model.pdiparams"}
     for onednn in (True, False):
-        features = exported_network(tmp_path, facts, onednn)({"clip": clip})["features"]
+        graph = Graph(files, ["features"], {"onednn": onednn})
+        features = ENGINES["paddle"].load(graph, "float32")({"clip": clip})["features"]
         np.testing.assert_allclose(features, expected, rtol=0, atol=1e-5 * np.abs(expected).max())

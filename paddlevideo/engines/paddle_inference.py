@@ -1,0 +1,42 @@
+"""Paddle Inference, which needs nothing but Paddle."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import paddle
+
+from paddlevideo.engines.base import Engine, Graph, Network, contiguous
+from paddlevideo.types import Arrays
+
+
+class PaddleInference(Engine):
+    """Runs on the selected device; on a CPU with oneDNN, as far as the graph's settings let it."""
+
+    name, package = "paddle", "paddle"
+    formats: ClassVar = {"float32": "paddle"}
+    on_gpu = True
+
+    def load(self, graph: Graph, precision: str, threads: int | None = None) -> Network:
+        """See `Engine`; settings are `onednn`, whether to use it, and `without_passes`, names of its optimisations."""
+        config = paddle.inference.Config(str(graph.files["model"]), str(graph.files["weights"]))
+        config.disable_glog_info()
+        device = paddle.device.get_device()
+        if device.startswith("gpu"):
+            config.enable_use_gpu(256, int(device.partition(":")[2] or 0))
+        elif not graph.settings.get("onednn", True):
+            config.disable_mkldnn()
+        for name in graph.settings.get("without_passes", ()):
+            config.delete_pass(name)
+        if threads is not None:
+            config.set_cpu_math_library_num_threads(threads)
+        predictor = paddle.inference.create_predictor(config)
+        handles = {name: predictor.get_input_handle(name) for name in predictor.get_input_names()}
+
+        def run(inputs: Arrays) -> Arrays:
+            for name, handle in handles.items():
+                handle.copy_from_cpu(contiguous(inputs[name]))
+            predictor.run()
+            return graph.named([predictor.get_output_handle(k).copy_to_cpu() for k in predictor.get_output_names()])
+
+        return run
