@@ -10,7 +10,6 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from paddlevideo.tasks.exporter import probe
 from paddlevideo.tasks.graphs import differences
 from paddlevideo.tasks.parts import build_dataset, build_loader, build_metrics
 from paddlevideo.tasks.predictor import Predictor, read_facts, read_graphs
-from paddlevideo.tasks.streaming import StreamOptions, batches, interleave
+from paddlevideo.tasks.streaming import Step, batches
 from paddlevideo.utils.cpu import use_threads
 from paddlevideo.utils.device import use_device
 from paddlevideo.utils.logging import logger
@@ -95,10 +94,10 @@ class Subject:
 
     def _endless(self) -> Iterator[Any]:
         while True:
-            steps = interleave(self.predictor, [StoredStream(self.row.video)], StreamOptions(), Event())
+            stream = StoredStream(self.row.video)
+            steps = (Step(stream, sample) for sample in self.predictor.open(stream))
             for _, inputs, meta in batches(steps, 1, self.predictor.input):
-                if meta:
-                    yield self.predictor.batch(inputs, meta)
+                yield self.predictor.batch(inputs, meta)
 
     def turn(self, frames: int) -> tuple[float, float]:
         """Milliseconds a frame, from the video to detections and of the network alone."""
