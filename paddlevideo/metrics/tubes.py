@@ -13,6 +13,8 @@ import numpy as np
 from paddlevideo.metrics.overlap import BoolArray, Float64Array, box_iou
 from paddlevideo.types import IntArray
 
+CHUNK = 1 << 18  # pairs of boxes that are compared together
+
 
 @dataclass(frozen=True)
 class Tube:
@@ -108,7 +110,10 @@ def _borrow(rows: IntArray) -> IntArray:
     frames = np.arange(len(rows))
     for c in range(rows.shape[1]):
         filled = np.flatnonzero(rows[:, c, 0] >= 0)
-        lent[:, c] = rows[filled[np.abs(frames[:, None] - filled).argmin(1)], c]
+        after = np.searchsorted(filled, frames).clip(max=len(filled) - 1)
+        before = (after - 1).clip(min=0)
+        is_earlier = np.abs(frames - filled[before]) <= np.abs(filled[after] - frames)
+        lent[:, c] = rows[filled[np.where(is_earlier, before, after)], c]
     return lent
 
 
@@ -122,8 +127,13 @@ def _edge_scores(boxes: Float64Array, scores: Float64Array) -> Float64Array:
     Returns:
         `[T - 1, C, K, K]`; IoU without the border pixel.
     """
-    s, t = scores[:-1, :, :, None], scores[1:, :, None, :]
-    edges: Float64Array = box_iou(boxes[:-1, :, :, None], boxes[1:, :, None, :]) + (s + t) + 0.5 * s * t
+    num_frames, num_classes, most = scores.shape
+    edges = np.empty((num_frames - 1, num_classes, most, most))
+    step = max(1, CHUNK // edges[:1].size) if edges.size else 1
+    for first in range(0, len(edges), step):  # some frames together, or what is between would take ten times the memory
+        these, following = slice(first, first + step), slice(first + 1, first + step + 1)
+        s, t = scores[:-1][these, :, :, None], scores[following, :, None, :]
+        edges[these] = box_iou(boxes[:-1][these, :, :, None], boxes[following, :, None, :]) + (s + t) + 0.5 * s * t
     return edges
 
 
