@@ -120,7 +120,7 @@ class _Draft:
 def _drafts(content: Json) -> dict[Any, _Draft]:
     """Videos by id; by folder, in a file that only has the names of pictures."""
     if (videos := content.get("videos")) is None:
-        images = ((str(PurePosixPath(i["file_name"].text()).parent), i) for i in content["images"].items())
+        images = ((_folder(image["file_name"]), image) for image in content["images"].items())
         return {folder: _Draft(folder, Path(folder), image.place) for folder, image in images}
     return {
         number: _Draft(
@@ -128,6 +128,14 @@ def _drafts(content: Json) -> dict[Any, _Draft]:
         )
         for number, node in _by_id(videos).items()
     }
+
+
+def _folder(name: Json) -> str:
+    """The folder in the name of a picture, which is its video."""
+    folder = str(PurePosixPath(name.text()).parent)
+    if folder == ".":
+        raise name.error("a picture in the folder of its video, VIDEO/00012.jpg, or a file with `videos`")
+    return folder
 
 
 def _by_id(nodes: Json) -> dict[int, Json]:

@@ -13,7 +13,7 @@ from paddlevideo.formats.actors import number_actors
 from paddlevideo.formats.base import MAX_FRAMES, AnnotatedVideo, Annotation, Size, WritableFormat
 from paddlevideo.formats.media import find_source, media_folder
 from paddlevideo.formats.report import print_table
-from paddlevideo.formats.text import check_class_file, some, write_classes
+from paddlevideo.formats.text import check_class_file, is_name, some, write_classes
 from paddlevideo.loader.frames import FrameSource, open_source
 from paddlevideo.loader.index import ActionIndex, Boxes, VideoEntry
 from paddlevideo.registry import suggestion
@@ -65,7 +65,10 @@ def convert(annotations: Sequence[Annotation], writer: WritableFormat, output: P
             print(f"{name}: reading {len(videos)} videos")
         made[name] = tuple(finisher.entry(video) for video in videos)
         if not any(len(video.boxes) for video in made[name]):
-            raise ValueError(f"split {name}: expected videos with boxes, got {len(videos)} videos and no box")
+            raise ValueError(
+                f"split {name}: expected videos with boxes, got {len(videos)} videos and no box; check the sources "
+                "and the lists of --split"
+            )
     write_classes(output, classes)
     notes = [*annotation.notes, *finisher.notes()]
     for name, entries in made.items():
@@ -81,16 +84,21 @@ def merge(annotations: Sequence[Annotation], media: Path | None) -> Annotation:
     """All annotations as one.
 
     Raises:
-        ValueError: a video twice, outside of its folder or of impossible length, or media in several places.
+        ValueError: a video twice, outside of its folder or of impossible name, length or size, or media in several
+            places.
     """
     first: dict[str, AnnotatedVideo] = {}
     for video in (video for annotation in annotations for video in annotation.videos):
         if video.id in first:
             raise ValueError(f"{video.place}: video {video.id} is in {first[video.id].place} already; remove one")
+        if not is_name(video.id):
+            raise ValueError(f"{video.place}: a video should have a name of one line, got {video.id!r}; rename it")
         if Path(video.id).is_absolute() or ".." in (Path(video.id) / (video.source or "")).parts:
             raise ValueError(f"{video.place}: {video.id} should be inside of the folder of the media; rename it")
-        if (video.num_frames or 0) > MAX_FRAMES:
-            raise ValueError(f"{video.place}: expected at most {MAX_FRAMES} frames, got {video.num_frames}; mend it")
+        if video.num_frames is not None and not 1 <= video.num_frames <= MAX_FRAMES:
+            raise ValueError(f"{video.place}: expected 1 to {MAX_FRAMES} frames, got {video.num_frames}; mend it")
+        if video.size is not None and min(video.size) < 1:
+            raise ValueError(f"{video.place}: expected a height and width from 1, got {video.size}; mend it")
         first[video.id] = video
     roots = list(dict.fromkeys(annotation.root for annotation in annotations))
     if media is None and len(roots) > 1:
@@ -113,7 +121,7 @@ def class_names(annotation: Annotation, chosen: tuple[str, ...]) -> tuple[str, .
     """Names in the order of their labels: those chosen, else those that the format lists, else all found, sorted.
 
     Raises:
-        ValueError: a box has another name.
+        ValueError: a box has another name, or a name would not stand on a line of `classes.txt`.
     """
     found = {label for video in annotation.videos for label in video.labels}
     names = chosen or annotation.classes or tuple(sorted(found))
@@ -125,6 +133,13 @@ def class_names(annotation: Annotation, chosen: tuple[str, ...]) -> tuple[str, .
             f"{place}: {label!r} is none of the {len(names)} classes{suggestion(label, names)}; mend it, or pass all "
             "names with --classes FILE"
         )
+    for name in names:
+        if not is_name(name):
+            boxes = (row for video in annotation.videos for row in zip(video.labels, video.places, strict=True))
+            place = next((place for label, place in boxes if label == name), str(annotation.root))
+            raise ValueError(
+                f"{place}: a class should have a name of one line without blanks around it, got {name!r}; rename it"
+            )
     return names
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from paddlevideo.formats.base import AnnotatedVideo, Annotation, Format, class_list
+from paddlevideo.formats.text import check_file
 from paddlevideo.registry import FORMATS
 from paddlevideo.utils.safe_pickle import load_pickle
 
@@ -32,13 +33,14 @@ class GttubesFormat(Format):
 
     def read(self, source: Path) -> Annotation:
         """Read one pickle."""
+        check_file(source)
         content, place, videos = load_pickle(source), str(source), []
         try:
-            classes = class_list((str(name), f"{source}: labels") for name in content["labels"])
+            classes = class_list((_text(name, f"{place}: labels"), f"{place}: labels") for name in content["labels"])
             splits = {name: self._names(content[f"{name}_videos"], place) for name in ("train", "test")}
             for name in content["gttubes"]:
                 place = f"{source}: {name}"
-                videos.append(_video(content, name, classes, place))
+                videos.append(_video(content, _text(name, place), classes, place))
         except (TypeError, KeyError, IndexError, AttributeError) as error:
             raise ValueError(
                 f"{place}: expected a dictionary with labels, gttubes, nframes, resolution, train_videos and "
@@ -49,33 +51,45 @@ class GttubesFormat(Format):
     def _names(self, splits: Sequence[Sequence[str]], place: str) -> list[str]:
         if not 1 <= self.split <= len(splits):
             raise ValueError(f"{place}: expected split {self.split}, got {len(splits)}; pass --from-option split=N")
-        return [str(name) for name in splits[self.split - 1]]
+        return [_text(name, place) for name in splits[self.split - 1]]
 
 
 def _video(content: Mapping[str, Any], name: str, classes: tuple[str, ...], place: str) -> AnnotatedVideo:
-    labelled = [(int(label), tube) for label, tubes in content["gttubes"][name].items() for tube in tubes]
+    labelled = [(label, tube) for label, tubes in content["gttubes"][name].items() for tube in tubes]
     labels = [label for label, _ in labelled]
     places = [f"{place}, tube {number}" for number in range(1, len(labels) + 1)]
     for label, at in zip(labels, places, strict=True):
-        if label not in range(len(classes)):
+        if _integer(label, at) not in range(len(classes)):
             raise ValueError(f"{at}: expected one of {len(classes)} labels, from 0, got {label}; get the file again")
     boxes = [_boxes(tube, at) for (_, tube), at in zip(labelled, places, strict=True)]
-    height, width = content["resolution"][name]
+    size = content["resolution"][name]
     tube = np.repeat(np.arange(len(boxes)), [len(rows) for rows in boxes])
     return AnnotatedVideo(
-        str(name),
+        name,
         place,
         np.concatenate([np.zeros((0, 5)), *boxes]),
         [classes[labels[number]] for number in tube.tolist()],
         [places[number] for number in tube.tolist()],
         tube,
-        int(content["nframes"][name]),
-        (int(height), int(width)),
+        _integer(content["nframes"][name], place),
+        (_integer(size[0], place), _integer(size[1], place)),
     )
 
 
+def _text(value: Any, place: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{place}: expected a name as text, got {type(value).__name__}; get the file again")
+    return str(value)
+
+
+def _integer(value: Any, place: str) -> int:
+    if not isinstance(value, (int, np.integer)):
+        raise ValueError(f"{place}: expected an integer, got {type(value).__name__}; get the file again")
+    return int(value)
+
+
 def _boxes(tube: Any, place: str) -> npt.NDArray[np.float64]:
-    rows = np.asarray(tube)
+    rows = tube if isinstance(tube, np.ndarray) else np.empty(0)  # lists in each other may stand for endless arrays
     if rows.dtype.kind not in "iuf" or rows.ndim != 2 or rows.shape[1] != 5 or not np.isfinite(rows).all():
         raise ValueError(
             f"{place}: expected rows of frame, x1, y1, x2, y2, got {rows.dtype} {rows.shape}; get it again"

@@ -57,7 +57,9 @@ def read_pictures(source: Path, suffix: str, first: int, read: Callable[[Path, i
             raise ValueError(f"{path}: frame {frame} is in {frames[frame].name} already; remove one")
         frames[frame] = path
     if not files:
-        raise FileNotFoundError(f"{source}: expected a folder with VIDEO/00001{suffix} and so on, found none")
+        raise FileNotFoundError(
+            f"{source}: expected a folder with VIDEO/00001{suffix} and so on, found none; check the path"
+        )
     videos = [_video(folder.relative_to(source).as_posix(), frames, read) for folder, frames in files.items()]
     return Annotation(videos, source.resolve())
 

@@ -15,6 +15,7 @@ from paddlevideo.formats.text import read_bytes
 MAX_DEPTH = 32  # of XML elements in each other
 MAX_ELEMENTS = 2 * 10**6  # of XML in a file; each takes about a kilobyte
 END_OF_INTEGERS = 10**15  # float64 still tells those below apart
+ENCODINGS = ("utf-8", "utf-16", "iso-8859-1", "us-ascii")  # of XML, that expat reads itself
 
 
 @dataclass(frozen=True)
@@ -76,15 +77,24 @@ def read_json(path: Path) -> Json:
         ValueError: not JSON, too large or nested too deeply; names line and column where it can.
     """
     try:
-        return Json(json.loads(read_bytes(path)), f"{path}: $")
+        return Json(json.loads(read_bytes(path), object_pairs_hook=_once), f"{path}: $")
     except json.JSONDecodeError as error:
         raise ValueError(
             f"{path}:{error.lineno}:{error.colno}: not JSON ({error.msg}); export the file again"
         ) from error
-    except ValueError as error:  # another encoding, or an endless number
+    except ValueError as error:  # another encoding, an endless number, or a key twice
         raise ValueError(f"{path}: not JSON ({error}); export the file again") from error
     except RecursionError as error:
         raise ValueError(f"{path}: nested too deeply for an annotation; export the file again") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, none of whose values hides another."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
+    return found
 
 
 @dataclass(slots=True)
@@ -200,6 +210,7 @@ class _Builder:
         self.parser.EndElementHandler = lambda tag: self.open.pop()
         self.parser.CharacterDataHandler = self.characters
         self.parser.StartDoctypeDeclHandler = self.refuse
+        self.parser.XmlDeclHandler = self.declare
 
     @property
     def place(self) -> str:
@@ -218,6 +229,12 @@ class _Builder:
 
     def characters(self, text: str) -> None:
         self.open[-1].pieces.append(text)
+
+    def declare(self, version: str, encoding: str | None, standalone: int) -> None:
+        if encoding is not None and encoding.lower() not in ENCODINGS:
+            raise ValueError(
+                f"{self.place}: expected an encoding of {', '.join(ENCODINGS)}, got {encoding!r}; save it as utf-8"
+            )
 
     def refuse(self, *_: object) -> None:
         raise ValueError(

@@ -10,6 +10,26 @@ from paddlevideo.utils.files import write_atomically
 MAX_BYTES = 256 * 2**20  # of one annotation file; a larger one would fill the memory when parsed
 
 
+def check_file(path: Path) -> None:
+    """Refuse what is no file.
+
+    Raises:
+        FileNotFoundError: nothing is there, or a folder.
+    """
+    if not path.is_file():
+        got = "a folder" if path.is_dir() else "nothing"
+        raise FileNotFoundError(f"{path}: expected a file, got {got}; check the path")
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can stand on a line of its own in a list of names, and be told from its neighbours there."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # half of a character, which JSON and old file systems can spell
+        return False
+    return text.splitlines() == [text.strip()] and "\0" not in text
+
+
 def read_bytes(path: Path) -> bytes:
     """The content of an annotation file.
 
@@ -17,8 +37,7 @@ def read_bytes(path: Path) -> bytes:
         FileNotFoundError: no such file.
         ValueError: it is too large.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such annotation file")
+    check_file(path)
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise ValueError(

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from paddlevideo.formats.base import AnnotatedVideo, Annotation, Format
+from paddlevideo.formats.base import MAX_CLASSES, AnnotatedVideo, Annotation, Format
+from paddlevideo.formats.text import check_file, some
 from paddlevideo.loader.index import Boxes, check_boxes
 from paddlevideo.registry import FORMATS
 from paddlevideo.types import IntArray
@@ -69,23 +70,28 @@ def read_tubes(path: Path, tube_ends: str = "drop") -> dict[str, TubeAnnotation]
         tube_ends: `drop` leaves out the last box of every tube, as the published label files do; `keep` does not.
 
     Raises:
+        FileNotFoundError: no such file.
         RuntimeError: a `.mat` file, but SciPy is not installed.
         ValueError: not such a file, or it contradicts itself; names the video.
     """
+    check_file(path)
     content = _load_mat(path) if path.suffix == ".mat" else load_pickle(path)
     if not isinstance(content, dict) or not content:
-        raise ValueError(f"{path}: expected a dictionary of videos, got {type(content).__name__}")
+        raise ValueError(f"{path}: expected a dictionary of videos, got {type(content).__name__}; get the file again")
     videos = {}
     for key, node in content.items():
         where = f"{path}: {key}"
         if not isinstance(key, str) or key.count("/") != 1:
-            raise ValueError(f"{where}: expected names like Class/video")
+            raise ValueError(f"{where}: expected names like Class/video; get the file again")
         try:
             label, num_frames = int(node["label"]), int(node["numf"])  # arithmetic with their uint8 would overflow
+            if not 0 <= label < MAX_CLASSES:
+                raise ValueError(f"the label should be in 0..{MAX_CLASSES - 1}, got {label}")
             tubes = [_tube_boxes(tube, n, label, tube_ends) for n, tube in enumerate(node["annotations"])]
             rows = sort_rows(np.concatenate([np.zeros((0, 7)), *tubes]))
-        except (TypeError, KeyError, IndexError, ValueError) as error:
-            raise ValueError(f"{where}: not label, numf and tubes ({type(error).__name__}: {error})") from error
+        except (TypeError, KeyError, IndexError, ValueError, OverflowError) as error:
+            text = f"expected label, numf and tubes ({type(error).__name__}: {error}); get the file again"
+            raise ValueError(f"{where}: {text}") from error
         check_boxes(rows[:, :6], num_frames, label + 1, where)
         videos[str(key)] = TubeAnnotation(label, num_frames, rows[:, :6], rows[:, 6].astype(np.int64))
     return videos
@@ -93,7 +99,10 @@ def read_tubes(path: Path, tube_ends: str = "drop") -> dict[str, TubeAnnotation]
 
 def _tube_boxes(tube: Mapping[str, Any], actor: int, label: int, tube_ends: str) -> np.ndarray:
     """Rows `[N, 7]` of a tube: boxes as in `VideoEntry`, then its number."""
-    start, end, xywh = int(tube["sf"]), int(tube["ef"]), np.asarray(tube["boxes"]).astype(np.float64)
+    start, end, xywh = int(tube["sf"]), int(tube["ef"]), tube["boxes"]
+    if not isinstance(xywh, np.ndarray):  # lists in each other may stand for endless arrays
+        raise TypeError(f"the boxes of a tube should be an array, got {type(xywh).__name__}")
+    xywh = xywh.astype(np.float64)
     if end <= start or xywh.shape != (end - start, 4):
         raise ValueError(f"tube {start} to {end} should have {end - start} boxes x, y, w, h, got {xywh.shape}")
     if int(tube["label"]) != label:
@@ -165,7 +174,7 @@ def class_names(seen: Places, num_classes: int, chosen: tuple[str, ...] | None) 
     first = dict(reversed(seen))  # the first name seen with each label
     gaps = [str(label + 1) for label in range(num_classes) if label not in first]
     if chosen is None and gaps:
-        raise ValueError(f"no box tells the name of class {', '.join(gaps)} of 1..{num_classes}; pass --classes FILE")
+        raise ValueError(f"no box tells the name of class {some(gaps)} of 1..{num_classes}; pass --classes FILE")
     classes = chosen or tuple(first[label] for label in range(num_classes))
     for (label, name), where in seen.items():
         right = classes.index(name) if name in classes else None

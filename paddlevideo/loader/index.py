@@ -100,8 +100,8 @@ def scan_index(path: str | Path) -> IndexScan:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path}: no such index file; data/ucf24/build_split.py makes one from the YOWO archive layout "
-            "(rgb-images, labels, splitfiles) or from the original videos and pyannot.pkl; see data/ucf24/README.md"
+            f"{path}: no such index file; tools/convert_dataset.py makes one from the annotation of other tools "
+            "(docs/own_data.md), data/ucf24/build_split.py from the YOWO archive layout (data/ucf24/README.md)"
         )
     with path.open("rb") as file:
         try:

@@ -31,7 +31,7 @@ class AVAMAP(Metric):
 
     Raises:
         FileNotFoundError: no such file of classes.
-        ValueError: a class that is not among `classes`.
+        ValueError: a class that is not among `classes`, or a threshold that is no overlap.
     """
 
     def __init__(
@@ -43,12 +43,19 @@ class AVAMAP(Metric):
     ) -> None:
         super().__init__()
         self.classes = list(classes)
+        if not 0 < iou_threshold <= 1:
+            raise ValueError(
+                f"METRIC AVAMAP: iou_threshold should be above 0 and at most 1, got {iou_threshold}; usual is 0.5"
+            )
         self.iou_threshold = iou_threshold
         if isinstance(evaluated, str):
             evaluated = _read_names(Path(evaluated))
         strange = [name for name in evaluated or () if name not in self.classes]
         if strange:
-            raise ValueError(f"METRIC AVAMAP: evaluated has {strange[0]!r}, which is none of the config's classes")
+            raise ValueError(
+                f"METRIC AVAMAP: evaluated has {strange[0]!r}, which is none of the config's "
+                f"{len(self.classes)} classes; name some of these, or null for all"
+            )
         self.evaluated = [self.classes.index(name) for name in (self.classes if evaluated is None else evaluated)]
         self.order = order
         self.primary = f"ava_map@{iou_threshold:g}"

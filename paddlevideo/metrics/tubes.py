@@ -13,6 +13,8 @@ import numpy as np
 from paddlevideo.metrics.overlap import BoolArray, Float64Array, box_iou
 from paddlevideo.types import IntArray
 
+CHUNK = 1 << 18  # pairs of boxes that are compared together
+
 
 @dataclass(frozen=True)
 class Tube:
@@ -114,7 +116,10 @@ def _borrow(rows: IntArray) -> IntArray:
     frames = np.arange(len(rows))
     for c in range(rows.shape[1]):
         filled = np.flatnonzero(rows[:, c, 0] >= 0)
-        lent[:, c] = rows[filled[np.abs(frames[:, None] - filled).argmin(1)], c]
+        after = np.searchsorted(filled, frames).clip(max=len(filled) - 1)
+        before = (after - 1).clip(min=0)
+        is_earlier = np.abs(frames - filled[before]) <= np.abs(filled[after] - frames)
+        lent[:, c] = rows[filled[np.where(is_earlier, before, after)], c]
     return lent
 
 
@@ -128,8 +133,14 @@ def _edge_scores(boxes: Float64Array, scores: Float64Array) -> Float64Array:
     Returns:
         `[T - 1, C, K, K]`; IoU without the border pixel.
     """
-    overlap = box_iou(boxes[:-1, :, :, None], boxes[1:, :, None, :])
-    return link_value(overlap, scores[:-1, :, :, None], scores[1:, :, None, :])
+    num_frames, num_classes, most = scores.shape
+    edges = np.empty((num_frames - 1, num_classes, most, most))
+    step = max(1, CHUNK // edges[:1].size) if edges.size else 1
+    for first in range(0, len(edges), step):  # some frames together, or what is between would take ten times the memory
+        these, following = slice(first, first + step), slice(first + 1, first + step + 1)
+        overlap = box_iou(boxes[:-1][these, :, :, None], boxes[following, :, None, :])
+        edges[these] = link_value(overlap, scores[:-1][these, :, :, None], scores[following, :, None, :])
+    return edges
 
 
 def _best_paths(edges: Float64Array, free: BoolArray) -> IntArray:

@@ -17,6 +17,7 @@ from paddlevideo.utils.logging import logger
 Float64Array: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 RESTARTS = 10
+SAME = 1e-12  # distance of shapes that are one but for rounding
 
 
 def propose_anchors(config: Config, count: int, seed: int) -> Float64Array:
@@ -94,7 +95,8 @@ def fit_anchors(shapes: Float64Array, count: int, seed: int) -> Float64Array:
     distinct, weights = np.unique(shapes, axis=0, return_counts=True)
     if not 1 <= count <= len(distinct):
         raise ValueError(
-            f"expected between 1 and {len(distinct)} anchors, as many as the boxes have different shapes, got {count}"
+            f"expected between 1 and {len(distinct)} anchors, as many as the boxes have different shapes, got {count}; "
+            "choose another count"
         )
     rng = np.random.default_rng(seed)
     fits = [improve(distinct, weights, _start(distinct, weights, count, rng)) for _ in range(RESTARTS)]
@@ -131,7 +133,7 @@ def _start(shapes: Float64Array, weights: IntArray, count: int, rng: np.random.G
     for _ in range(count):
         chance = weights * distance
         chosen.append(int(rng.choice(len(shapes), p=chance / chance.sum())))
-        distance = 1 - shape_iou(shapes, shapes[chosen]).max(1)
+        distance = (1 - shape_iou(shapes, shapes[chosen]).max(1)).clip(min=SAME)
     return shapes[chosen]
 
 

@@ -17,7 +17,7 @@ from paddlevideo.modeling.models import VideoModel
 from paddlevideo.tasks.anchors import Float64Array, box_shapes, describe_fit
 from paddlevideo.tasks.parts import build_model, scan_dataset
 from paddlevideo.utils.drawing import CELL, contact_sheet, draw_detections, fit_picture, write_picture
-from paddlevideo.utils.files import output_folder
+from paddlevideo.utils.files import output_folder, write_atomically
 from paddlevideo.utils.logging import Progress, logger
 
 SLACK = 1.0  # annotated pixels that a box may reach over the edge of its frame
@@ -36,20 +36,21 @@ def check_datasets(config: Config, folder: str | Path, fast: bool = False) -> No
 
     Args:
         config: its `DATASET` names the data, its model says at which size and with which anchors boxes are seen.
-        folder: where a contact sheet for each phase goes, `train.png`.
+        folder: where a contact sheet for each phase goes, `train.png`, and `defects.txt` with all that is wrong.
         fast: decode no video and no picture of a folder beyond the first one.
 
     Raises:
         KeyError: the config has no dataset.
         ValueError: something is wrong; what, has been printed.
     """
-    if not config.DATASET:
+    phases = [phase for phase, node in config.DATASET.items() if node is not None]
+    if not phases:
         raise KeyError("DATASET is missing in the config, so there is nothing to look at")
     folder = output_folder(folder)
     model = build_model(config)
     scans: dict[str, IndexScan] = {}
     defects: list[Defect] = []
-    for phase in config.DATASET:
+    for phase in phases:
         try:
             scans[phase] = scan_dataset(config, phase)
         except FileNotFoundError as error:
@@ -63,7 +64,7 @@ def check_datasets(config: Config, folder: str | Path, fast: bool = False) -> No
     logger.info("%s", balance_table({phase: scan.index for phase, scan in scans.items()}))
     if fast:
         logger.info("nothing was decoded but the first frame of each video; leave out --fast to find damaged frames")
-    _conclude(defects)
+    _conclude(defects, folder / "defects.txt")
 
 
 def _class_defects(scan: IndexScan, classes: Sequence[str]) -> Iterator[Defect]:
@@ -231,14 +232,14 @@ def _sheet(scan: IndexScan) -> npt.NDArray[np.uint8]:
         try:
             picture = open_source(video.source).read(np.array([frame - 1]))[0]
         except (OSError, ValueError):
-            picture, caption = np.full((height, width, 3), 128, np.uint8), f"{caption} unreadable"
+            picture, caption = np.full((*CELL, 3), 128, np.uint8), f"{caption} unreadable"
         pictures.append(draw_detections(fit_picture(picture, CELL), truth, scan.index.classes))
         captions.append(caption)
     return contact_sheet(pictures, captions)
 
 
 def _examples(rows: BoxRows) -> list[tuple[int, int]]:
-    """Video number and frame of as many boxes of each class, spread evenly over them."""
+    """Video number and frame of as many boxes of each class, spread evenly over them; each frame once."""
     labels = np.unique(rows[:, 2])
     each = max(1, EXAMPLES // max(1, len(labels)))
     chosen = []
@@ -246,17 +247,21 @@ def _examples(rows: BoxRows) -> list[tuple[int, int]]:
         own = np.flatnonzero(rows[:, 2] == label)
         chosen.append(own[np.linspace(0, len(own) - 1, each + 2).round().astype(int)[1:-1]])
     frames = rows[np.concatenate([np.zeros(0, int), *chosen])][:MOST_EXAMPLES, :2]
-    return [(number, frame) for number, frame in frames.tolist()]
+    return list(dict.fromkeys((number, frame) for number, frame in frames.tolist()))
 
 
-def _conclude(defects: Sequence[Defect]) -> None:
-    """Print the defects by kind, warnings first; the errors among them are raised."""
+def _conclude(defects: Sequence[Defect], path: Path) -> None:
+    """Print the defects by kind, warnings first, and write all of them to a file; the errors among them are raised."""
     kinds = Counter(defect.kind for defect in defects)
+    parts: list[str] = []
     for kind, count in sorted(kinds.items(), key=lambda item: item[0] not in WARNINGS):
-        texts = [defect.text for defect in defects if defect.kind == kind]
-        more = [f"  and {count - SHOWN} more"] if count > SHOWN else []
         head = f"{'warning' if kind in WARNINGS else 'error'}: {kind}: {count}"
-        logger.info("%s", "\n".join([head, *(f"  {text}" for text in texts[:SHOWN]), *more]))
+        lines = [head, *(f"  {defect.text}" for defect in defects if defect.kind == kind)]
+        more = [f"  and {count - SHOWN} more, see {path}"] if count > SHOWN else []
+        logger.info("%s", "\n".join([*lines[: 1 + SHOWN], *more]))
+        parts += lines
+    content = "".join(f"{line}\n" for line in parts).encode("utf-8", "replace")
+    write_atomically(path, lambda file: file.write_bytes(content))
     errors = sum(count for kind, count in kinds.items() if kind not in WARNINGS)
     if errors:
         raise ValueError(f"{errors} defects in the data, listed above; mend them before training")

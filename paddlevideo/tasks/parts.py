@@ -38,13 +38,19 @@ def build_dataset(config: Config, phase: Phase, input: InputTransform) -> VideoD
     Raises:
         KeyError: the config has no such dataset or pipeline.
     """
-    for section in ("DATASET", "PIPELINE"):
-        if phase not in getattr(config, section):
-            raise KeyError(f"{section}.{phase} is missing in the config")
+    node, pipeline = _part(config, "DATASET", phase), _part(config, "PIPELINE", phase)
     seed = config.seed if phase == "train" else None
-    parts = build_pipeline(config.PIPELINE[phase], input)
-    dataset: VideoDataset = DATASETS.build(config.DATASET[phase], classes=config.classes, seed=seed, **parts)
+    parts = build_pipeline(pipeline, input)
+    dataset: VideoDataset = DATASETS.build(node, classes=config.classes, seed=seed, **parts)
     return dataset
+
+
+def _part(config: Config, section: str, phase: str) -> Node:
+    """What a section says of a phase; null leaves the phase out."""
+    node: Node | None = getattr(config, section).get(phase)
+    if node is None:
+        raise KeyError(f"{section}.{phase} is missing in the config")
+    return node
 
 
 def scan_dataset(config: Config, phase: str) -> IndexScan:
@@ -55,9 +61,9 @@ def scan_dataset(config: Config, phase: str) -> IndexScan:
         FileNotFoundError: there is no annotation.
         NotImplementedError: it is no boxes in videos.
     """
-    if "name" not in config.DATASET.get(phase, ()):
-        raise KeyError(f"DATASET.{phase} is missing in the config, or has no name")
-    node = config.DATASET[phase]
+    node = _part(config, "DATASET", phase)
+    if "name" not in node:
+        raise KeyError(f"DATASET.{phase} has no name in the config; known are {', '.join(DATASETS)}")
     return DATASETS.get(node["name"]).scan(node)
 
 
@@ -67,10 +73,10 @@ def build_annotations(config: Config, phase: Phase) -> VideoDataset:
     Raises:
         KeyError: the config has no such dataset.
     """
-    if phase not in config.DATASET:
-        raise KeyError(f"DATASET.{phase} is missing in the config")
     nothing: dict[str, Any] = {"sampler": _no_frames, "transforms": (), "input": _no_frames}
-    dataset: VideoDataset = DATASETS.build(config.DATASET[phase], classes=config.classes, seed=None, **nothing)
+    dataset: VideoDataset = DATASETS.build(
+        _part(config, "DATASET", phase), classes=config.classes, seed=None, **nothing
+    )
     return dataset
 
 
@@ -90,7 +96,12 @@ def build_metrics(config: Config) -> list[Metric]:
 
     Raises:
         KeyError: there is none.
+        ValueError: a metric twice, whose numbers would have the same names.
     """
     if not config.METRIC:
         raise KeyError("METRIC is missing in the config")
+    names = [node.get("name") for node in config.METRIC]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"METRIC: {name} stands there twice, and both would give the same names; leave one out")
     return [METRICS.build(node, classes=config.classes) for node in config.METRIC]

@@ -344,8 +344,9 @@ def test_other_frame_count(root):
         ({"sf": 4, "ef": 9}, r"integer in 1\.\.8"),
         ({"boxes": np.zeros((5, 4), np.uint8)}, "x1 should be less"),
         ({"boxes": np.full((5, 4), np.nan)}, "finite"),
-        ({"boxes": None}, "should have 5 boxes"),
-        ({"sf": "x"}, "not label, numf and tubes"),
+        ({"boxes": None}, "should be an array, got NoneType"),
+        ({"boxes": [[1, 2, 3, 4]] * 5}, "should be an array, got list"),
+        ({"sf": "x"}, "expected label, numf and tubes"),
     ],
 )
 def test_wrong_tube(root, change, message):
@@ -354,9 +355,16 @@ def test_wrong_tube(root, change, message):
         build(root, "--videos", root / "videos", "--tube-ends", "keep")
 
 
+@pytest.mark.parametrize("label", [-1, 10**4, float("inf")])
+def test_impossible_labels(root, label):
+    change_annotation(root, lambda content: content[NAMES[0]].update(label=label, annotations=[]))
+    with pytest.raises(ValueError, match=rf"pyannot\.pkl: {NAMES[0]}: expected label, numf and tubes"):
+        build(root, "--videos", root / "videos")
+
+
 def test_wrong_annotation_file(root):
     change_annotation(root, lambda content: content[NAMES[0]].pop("numf"))
-    with pytest.raises(ValueError, match=rf"{NAMES[0]}: not label, numf and tubes \(KeyError: 'numf'\)"):
+    with pytest.raises(ValueError, match=rf"{NAMES[0]}: expected label, numf and tubes \(KeyError: 'numf'\)"):
         build(root, "--videos", root / "videos")
     (root / "splitfiles" / "pyannot.pkl").write_bytes(pickle.dumps([1]))
     with pytest.raises(ValueError, match="expected a dictionary of videos, got list"):

@@ -66,6 +66,10 @@ def test_names_of_pictures_tell_video_and_frame(tmp_path: Path) -> None:
     one, two = index.videos
     assert (one.id, one.num_frames, two.id, two.num_frames) == ("day/v1", 9, "v2", 1)
     assert one.boxes[:, 0].tolist() == [5, 5]
+    for name in ("000009.jpg", "day\\v1\\000009.jpg"):  # a video cannot be told
+        content["images"][1]["file_name"] = name
+        with pytest.raises(ValueError, match=r"images\[1\]\.file_name: expected a picture in the folder of its video"):
+            convert("--from", "coco", write_json(tmp_path / "a.json", content), "-o", tmp_path / "b")
     content["images"][1]["file_name"] = "day/v1/last.jpg"
     with pytest.raises(ValueError, match=r"\$\.images\[1\]: the name should end in a frame number from 1, got 'last'"):
         convert("--from", "coco", write_json(tmp_path / "a.json", content), "-o", tmp_path / "b")
@@ -91,7 +95,7 @@ def test_names_of_pictures_tell_video_and_frame(tmp_path: Path) -> None:
             {"annotations_1": {"track_id": 4, "category_id": 7}},
             r"annotations\[1\]: expected one box of a track on a frame",
         ),
-        ({"images_1": {"frame_id": 10**9}}, r"videos\[0\]: expected at most 10000000 frames, got 1000000001"),
+        ({"images_1": {"frame_id": 10**9}}, r"videos\[0\]: expected 1 to 10000000 frames, got 1000000001"),
         ({"images_1": {"id": 10}}, r"images\[1\]: id 10 is that of .*images\[0\] already"),
         ({"images_1": {"frame_id": 4}}, r"images\[1\]: frame 5 \(from 1\) of day/v1 is .*images\[0\] already"),
         ({"images_1": {"frame_id": None}}, r"images\[1\]: expected an object with 'frame_id'"),
@@ -103,6 +107,10 @@ def test_names_of_pictures_tell_video_and_frame(tmp_path: Path) -> None:
         ({"videos_1": {"name": "../v2"}}, r"videos\[1\]: \.\./v2 should be inside of the folder of the media"),
         ({"videos_1": {"file_name": "../v2"}}, r"videos\[1\]: v2 should be inside of the folder of the media"),
         ({"videos_1": {"name": None}}, r"videos\[1\]: expected an object with 'name'"),
+        ({"videos_1": {"name": "v2\nv3"}}, r"videos\[1\]: a video should have a name of one line, got 'v2\\nv3'"),
+        ({"categories_1": {"name": "Ju\nmp"}}, r"annotations\[1\]: a class should have a name of one line .*'Ju\\nmp'"),
+        ({"categories_1": {"name": " Jump"}}, r"annotations\[1\]: a class should have a name .*blanks around it"),
+        ({"categories_1": {"name": "\ud800"}}, r"annotations\[1\]: a class should have a name of one line"),
         ({"categories_1": {"id": 7}}, r"categories\[1\]: id 7 is that of"),
         ({"categories_1": {"name": "Walk"}}, r"categories\[0\]: the class Walk stands in .*categories\[1\] already"),
     ],

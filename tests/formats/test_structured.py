@@ -52,8 +52,10 @@ def test_huge_files_are_refused_before_they_are_read(tmp_path: Path, read: objec
         file.truncate(MAX_BYTES + 1)  # takes no space
     with pytest.raises(ValueError, match=rf"huge: expected at most {MAX_BYTES} bytes .*split it"):
         read(path)  # type: ignore[operator]
-    with pytest.raises(FileNotFoundError, match="gone: no such annotation file"):
+    with pytest.raises(FileNotFoundError, match="gone: expected a file, got nothing; check the path"):
         read(tmp_path / "gone")  # type: ignore[operator]
+    with pytest.raises(FileNotFoundError, match="expected a file, got a folder; check the path"):
+        read(tmp_path)  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
@@ -63,10 +65,12 @@ def test_huge_files_are_refused_before_they_are_read(tmp_path: Path, read: objec
         ("", r":1:0: not XML \(no element found\)"),
         ("<a>\n&x;</a>", r":2:\d+: not XML \(undefined entity\)"),
         ("<a/><b/>", r":1:4: not XML \(junk after document element\)"),
+        ('<?xml version="1.0" encoding="klingon"?><a/>', ":1: expected an encoding of utf-8, .*, got 'klingon'; save"),
+        ('<?xml version="1.0" encoding="euc-jp"?><a/>', ":1: expected an encoding of utf-8, .*, got 'euc-jp'; save"),
     ],
 )
 def test_broken_xml_is_named_by_line(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(ValueError, match=rf"a\.xml{message}; export the file again"):
+    with pytest.raises(ValueError, match=rf"a\.xml{message}.*(export the file again|as utf-8)"):
         read_xml(write_text(tmp_path / "a.xml", text))
 
 
@@ -77,6 +81,7 @@ def test_broken_xml_is_named_by_line(tmp_path: Path, text: str, message: str) ->
         (b"", r":1:1: not JSON"),
         (b'{"a": "\xff"}', r": not JSON \(.*utf-8"),
         (b"9" * 5000, r": not JSON \(Exceeds the limit"),
+        (b'{"a": 1, "b": {"c": 1, "c": 2}}', r": not JSON \(the key 'c' stands twice in one object\)"),
     ],
 )
 def test_broken_json_is_named_by_line_and_column(tmp_path: Path, data: bytes, message: str) -> None:

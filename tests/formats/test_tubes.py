@@ -81,6 +81,15 @@ def test_gttubes_with_their_splits(tmp_path: Path, python: int) -> None:
         ({"gttubes": {"wave/v1": {0: [np.array([[1.5, 1, 2, 3, 4]])]}}}, "tube 1: the frame should be an integer"),
         ({"gttubes": {"wave/v1": {0: [np.array([[1, 1, 2, 1, 4]])]}}}, "tube 1: x1 should be less than x2"),
         ({"gttubes": {"wave/v1": {0: [np.array([[1, 1, 2, 3, 4]] * 2)]}}}, "tube 1: expected one box of a track on"),
+        ({"nframes": {"wave/v1": float("inf"), "catch/v2": 4}}, r"GT\.pkl: wave/v1: expected an integer, got float"),
+        ({"nframes": {"wave/v1": -3, "catch/v2": 4}}, r"GT\.pkl: wave/v1: expected 1 to 10000000 frames, got -3"),
+        ({"resolution": {"wave/v1": ("x", 3)}}, r"GT\.pkl: wave/v1: expected an integer, got str"),
+        ({"resolution": {"wave/v1": (3,)}}, r"GT\.pkl: wave/v1: expected a dictionary with .*IndexError"),
+        ({"resolution": {"wave/v1": (0, 3), "catch/v2": (100, 200)}}, r"wave/v1: expected a height and width from 1"),
+        ({"gttubes": {"wave/v1": {"one": [np.zeros((1, 5))]}}}, "tube 1: expected an integer, got str"),
+        ({"gttubes": {"wave/v1": {0: [[[1.0, 2], [1]]]}}}, "tube 1: expected rows of frame"),
+        ({"gttubes": {7: {}}}, r"GT\.pkl: 7: expected a name as text, got int"),
+        ({"labels": [["catch"] * 2, "wave"]}, r"GT\.pkl: labels: expected a name as text, got list"),
         ({"train_videos": [["wave/v9"]]}, "the split train: wave/v9 has no annotation"),
         ({"test_videos": [["wave/v1"]]}, "the split test: wave/v1 is in the split train too"),
         ({"train_videos": []}, "expected split 1, got 0; pass --from-option split=N"),
@@ -92,6 +101,13 @@ def test_malformed_gttubes(tmp_path: Path, change: dict[str, Any], message: str)
         convert("--from", "gttubes", write_pickle(tmp_path / "GT.pkl", content), "-o", tmp_path / "out")
     with pytest.raises(ValueError, match=r"GT\.pkl: expected a dictionary with labels.*TypeError"):
         convert("--from", "gttubes", write_pickle(tmp_path / "GT.pkl", [1]), "-o", tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["gttubes", "ucf24"])
+def test_files_that_are_not_there(tmp_path: Path, name: str) -> None:
+    for path, got in ((tmp_path, "a folder"), (tmp_path / "gone.mat", "nothing")):
+        with pytest.raises(FileNotFoundError, match=f"expected a file, got {got}; check the path"):
+            convert("--from", name, path, "-o", tmp_path / "out")
 
 
 PYANNOT = {
@@ -160,4 +176,4 @@ def test_the_mat_file_says_the_same_as_the_pickle(tmp_path: Path) -> None:
 def test_mat_files_without_scipy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scipy.io", None)
     with pytest.raises(RuntimeError, match=r"finalAnnots\.mat: reading \.mat files needs SciPy: pip install scipy"):
-        read_tubes(tmp_path / "finalAnnots.mat")
+        read_tubes(write_text(tmp_path / "finalAnnots.mat", ""))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -164,6 +165,14 @@ class TestFolder:
         if lenient:  # as OpenCV is, depending on its version
             monkeypatch.setattr(module.cv2, "imdecode", lambda *_: np.full((40, 40, 3), 128, np.uint8))
         with pytest.raises(ValueError, match=rf"00001\.{suffix}: not a complete JPEG or PNG"):
+            FrameFolder(tmp_path).read(np.array([0]))
+
+    def test_a_picture_that_claims_to_be_huge(self, tmp_path):
+        data = bytearray(cv2.imencode(".png", picture(0))[1].tobytes())
+        data[16:24] = (100_000).to_bytes(4, "big") * 2  # width and height
+        data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+        (tmp_path / "00001.png").write_bytes(data)
+        with pytest.raises(ValueError, match=r"00001\.png: not a complete JPEG or PNG"):
             FrameFolder(tmp_path).read(np.array([0]))
 
     def test_sizes_may_not_differ(self, tmp_path):

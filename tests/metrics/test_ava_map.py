@@ -37,6 +37,9 @@ def test_what_cannot_be_counted(tmp_path):
         FileNotFoundError, match=r"METRIC AVAMAP: evaluated: no file .*gone\.txt; .*one class name a line"
     ):
         AVAMAP(CLASSES, evaluated=str(tmp_path / "gone.txt"))
+    for threshold in (0, 1.5):
+        with pytest.raises(ValueError, match=f"iou_threshold should be above 0 and at most 1, got {threshold}"):
+            AVAMAP(["sit"], iou_threshold=threshold)
     with pytest.raises(ValueError, match="evaluated has 'run', which is none of"):
         AVAMAP(CLASSES, evaluated=["run"])
     with pytest.raises(

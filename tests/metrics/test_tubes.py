@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from paddlevideo.metrics import tubes as tubes_module
 from paddlevideo.metrics.tubes import LinkedTube, Tube, link_tubes, match_tubes, suppress_tubes, tube_iou
 
 LEFT, RIGHT = [0, 0, 10, 10], [100, 0, 110, 10]
@@ -71,6 +72,29 @@ def test_an_empty_frame_borrows_from_the_nearest():
     (only,) = link([(6, 3, 0.6, RIGHT), (2, 3, 0.2, LEFT)], 7)[3]
     assert only.scores.tolist() == [0.2, 0.2, 0.2, 0.2, 0.6, 0.6, 0.6]
     assert only.boxes[[0, 3, 4, 6]].tolist() == [LEFT, LEFT, RIGHT, RIGHT]
+
+
+def test_every_frame_without_a_box_borrows_from_the_nearest():
+    rng = np.random.default_rng(0)
+    for num_frames in (1, 2, 9, 30):
+        seen = np.sort(rng.permutation(num_frames)[: rng.integers(1, num_frames + 1)]) + 1
+        (only,) = link([(frame, 0, frame / 64, LEFT) for frame in seen], num_frames)[0]
+        nearest = [min(seen, key=lambda other: (abs(other - frame), other)) for frame in range(1, num_frames + 1)]
+        assert (only.scores * 64).tolist() == nearest
+
+
+@pytest.mark.parametrize("chunk", [1, 40])
+def test_links_do_not_depend_on_how_many_frames_are_compared_together(monkeypatch, chunk):
+    rng = np.random.default_rng(1)
+    corner = rng.integers(0, 30, (60, 2))
+    boxes = np.concatenate([corner, corner + rng.integers(5, 30, (60, 2))], axis=1).tolist()
+    rows = [(number // 4 + 1, number % 2, rng.random(), box) for number, box in enumerate(boxes)]
+    whole = link(rows, 15)
+    monkeypatch.setattr(tubes_module, "CHUNK", chunk)
+    for label, tubes in link(rows, 15).items():
+        for one, other in zip(tubes, whole[label], strict=True):
+            np.testing.assert_array_equal(one.boxes, other.boxes)
+            np.testing.assert_array_equal(one.scores, other.scores)
 
 
 def test_a_trimmed_tube_ends_with_its_detections():

@@ -81,6 +81,12 @@ def test_order_of_boxes_does_not_matter_and_scale_goes_through() -> None:
     assert (np.diff(anchors.prod(1)) >= 0).all()
 
 
+def test_shapes_that_differ_by_rounding_are_no_obstacle() -> None:
+    shapes = np.concatenate([np.array([[50.0, 70], [20, 30]]) * (1 + k * np.finfo(float).eps) for k in range(6)])
+    for count in range(1, len(np.unique(shapes, axis=0)) + 1):
+        assert fit_anchors(shapes, count, 0).shape == (count, 2)
+
+
 @pytest.mark.parametrize("count", [0, 3])
 def test_as_many_shapes_as_anchors_are_needed(count: int) -> None:
     with pytest.raises(ValueError, match=f"between 1 and 2 anchors, .* got {count}"):

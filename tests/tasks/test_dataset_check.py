@@ -175,7 +175,36 @@ def test_more_than_ten_of_a_kind_are_counted(
     said = said_of(config, tmp_path, capsys)
     assert "error: no media: 13\n" in said
     assert said.count("gone") == 2 * dataset_check.SHOWN  # id and path
-    assert "  and 3 more" in said
+    assert f"  and 3 more, see {tmp_path / 'out' / 'defects.txt'}" in said
+    written = (tmp_path / "out" / "defects.txt").read_text().splitlines()
+    assert "error: no media: 13" in written
+    assert [line.split()[1] for line in written if ": gone" in line] == [f"gone{k}:" for k in range(13)]
+    assert all(f"{tmp_path / 'train.jsonl'}:{k + 2}: gone{k}: " in "".join(written) for k in range(13))
+
+
+def test_phases_that_are_left_out(config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start_logging()
+    check_datasets(dataclasses.replace(config, DATASET={**config.DATASET, "test": None}), tmp_path / "out")
+    assert "no error in the data" in capsys.readouterr().out
+    assert not (tmp_path / "out" / "test.png").exists()
+    with pytest.raises(KeyError, match="nothing to look at"):
+        check_datasets(dataclasses.replace(config, DATASET={"train": None}), tmp_path)
+
+
+def test_a_frame_is_an_example_once(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    captions: list[str] = []
+    sheet = dataset_check.contact_sheet
+    monkeypatch.setattr(dataset_check, "contact_sheet", lambda p, names: captions.extend(names) or sheet(p, names))
+    check_datasets(config, tmp_path / "out", fast=True)
+    assert captions == ["a/00001", "b/00001", "a/00002", "c/00001", "c/00002"]
+
+
+def test_a_frame_of_impossible_size_without_media(
+    config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_index(tmp_path / "train.jsonl", video("gone", size=[10**9, 10**9]))
+    assert "gone: " in said_of(config, tmp_path, capsys)
+    assert cv2.imread(str(tmp_path / "out" / "train.png")).shape[1] < 2000
 
 
 def test_balance_by_hand() -> None:
@@ -193,5 +222,5 @@ def test_the_command(config: Config, tiny_overrides: list[str], sample_data: Pat
     tool = load_script("tools/check_dataset.py")
     arguments = ["-c", CONFIG, *flags(tiny_overrides), "--output", str(tmp_path / "sheets")]
     assert tool.main([*arguments, "--fast"]) == 0
-    assert {path.name for path in (tmp_path / "sheets").iterdir()} == {"train.png", "test.png"}
+    assert {path.name for path in (tmp_path / "sheets").iterdir()} == {"train.png", "test.png", "defects.txt"}
     assert tool.main([*arguments, "-o", f"DATASET.train.index={tmp_path / 'gone.jsonl'}"]) == 1

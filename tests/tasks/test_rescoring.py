@@ -91,6 +91,12 @@ def test_files_of_another_test_set_are_refused(tiny_config: Config, tmp_path: Pa
         rescore(other, write_truths(path, tiny_config, samples))
 
 
+def test_two_metrics_of_one_name_would_hide_each_other(tiny_config: Config, tmp_path: Path) -> None:
+    twice = dataclasses.replace(tiny_config, METRIC=[{"name": "FrameMAP"}, {"name": "FrameMAP", "background": False}])
+    with pytest.raises(ValueError, match=r"METRIC: FrameMAP stands there twice, .*leave one out"):
+        rescore(twice, tmp_path / "d.jsonl")
+
+
 def test_an_unknown_protocol(tiny_config: Config, tmp_path: Path) -> None:
     with pytest.raises(KeyError, match="no protocol called 'yow'; did you mean 'yowo'"):
         rescore(tiny_config, tmp_path / "d.jsonl", "yow")
@@ -101,6 +107,8 @@ def test_a_dataset_of_annotations_reads_no_frames(tiny_config: Config) -> None:
         build_annotations(tiny_config, "test")[0]
     with pytest.raises(KeyError, match=r"DATASET\.test is missing"):
         build_annotations(dataclasses.replace(tiny_config, DATASET={}), "test")
+    with pytest.raises(KeyError, match=r"DATASET\.test is missing"):
+        build_annotations(dataclasses.replace(tiny_config, DATASET={"test": None}), "test")
 
 
 def test_the_table_has_a_column_for_each_number_of_a_class() -> None:
