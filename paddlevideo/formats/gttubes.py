@@ -53,14 +53,16 @@ class GttubesFormat(Format):
 
 
 def _video(content: Mapping[str, Any], name: str, classes: tuple[str, ...], place: str) -> AnnotatedVideo:
-    labelled = [(int(label), tube) for label, tubes in content["gttubes"][name].items() for tube in tubes]
+    labelled = [(_integer(label, place), tube) for label, tubes in content["gttubes"][name].items() for tube in tubes]
     labels = [label for label, _ in labelled]
     places = [f"{place}, tube {number}" for number in range(1, len(labels) + 1)]
     for label, at in zip(labels, places, strict=True):
         if label not in range(len(classes)):
             raise ValueError(f"{at}: expected one of {len(classes)} labels, from 0, got {label}; get the file again")
     boxes = [_boxes(tube, at) for (_, tube), at in zip(labelled, places, strict=True)]
-    height, width = content["resolution"][name]
+    size = tuple(_integer(side, place) for side in content["resolution"][name])
+    if len(size) != 2:
+        raise ValueError(f"{place}: expected a resolution of height and width, got {size}; get the file again")
     tube = np.repeat(np.arange(len(boxes)), [len(rows) for rows in boxes])
     return AnnotatedVideo(
         str(name),
@@ -69,9 +71,16 @@ def _video(content: Mapping[str, Any], name: str, classes: tuple[str, ...], plac
         [classes[labels[number]] for number in tube.tolist()],
         [places[number] for number in tube.tolist()],
         tube,
-        int(content["nframes"][name]),
-        (int(height), int(width)),
+        _integer(content["nframes"][name], place),
+        (size[0], size[1]),
     )
+
+
+def _integer(value: Any, place: str) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{place}: expected an integer, got {value!r}; get the file again") from error
 
 
 def _boxes(tube: Any, place: str) -> npt.NDArray[np.float64]:

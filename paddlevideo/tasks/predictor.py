@@ -56,6 +56,11 @@ def exported_network(folder: Path, facts: dict[str, Any], onednn: bool = True, t
     if threads is not None:
         config.set_cpu_math_library_num_threads(threads)
     engine = paddle.inference.create_predictor(config)
+    if len(facts["outputs"]) != len(engine.get_output_names()):
+        raise ValueError(
+            f"{folder}: inference.yaml names {len(facts['outputs'])} outputs, the network has "
+            f"{len(engine.get_output_names())}; export the model again"
+        )
     handles = {name: engine.get_input_handle(name) for name in engine.get_input_names()}
 
     def run(inputs: Arrays) -> Arrays:
@@ -140,7 +145,14 @@ class Predictor:
 
     def batch(self, inputs: Arrays | Tensors, meta: list[Meta]) -> list[Prediction]:
         """Predictions for inputs that have a batch axis."""
-        return self.postprocess(self.network(inputs), meta)
+        decoded = self.network(inputs)
+        try:
+            return self.postprocess(decoded, meta)
+        except KeyError as error:
+            raise KeyError(
+                f"postprocess {type(self.postprocess).__name__} needs the output {error}, the network has "
+                f"{', '.join(decoded)}; export the model again"
+            ) from error
 
 
 def _check_causal(causal: bool) -> None:
@@ -179,9 +191,12 @@ def read_facts(folder: Path) -> dict[str, Any]:
     for key, kind in FACTS.items():
         if not isinstance(facts, dict) or not isinstance(facts.get(key), kind):
             raise ValueError(f"{path}: {key} should be a {kind.__name__}; export the model again")
-    for key in ("model", "weights"):
-        if Path(facts[key]).name != facts[key]:
-            raise ValueError(f"{path}: {key} should be a file name in this folder, got {facts[key]!r}")
+    for key in ("outputs", "classes"):
+        if not all(isinstance(name, str) for name in facts[key]):
+            raise ValueError(f"{path}: {key} should be a list of names, got {facts[key]}; export the model again")
+    for key, suffix in (("model", ".json"), ("weights", ".pdiparams")):  # Paddle crashes on other kinds of files
+        if Path(facts[key]).name != facts[key] or Path(facts[key]).suffix != suffix:
+            raise ValueError(f"{path}: {key} should be the name of a {suffix} file in this folder, got {facts[key]!r}")
         if not (folder / facts[key]).is_file():
             raise FileNotFoundError(f"{folder / facts[key]}: no such file; export the model again")
     checked: dict[str, Any] = facts

@@ -418,3 +418,15 @@ def test_a_damaged_frame_is_named_while_streaming(tmp_path, codec):
 def test_a_raw_stream_has_the_rate_of_its_frames():
     assert VideoFile(REAL_CLIPS[0]).fps == pytest.approx(29.97, abs=0.01)
     assert VideoFile(REAL_CLIPS[0]).claimed_length is None
+
+
+def test_frames_that_are_no_files_or_too_large(tmp_path):
+    folder = write_folder(tmp_path / "v", 2)
+    (folder / "00002.png").unlink()
+    (folder / "00002.png").symlink_to("/dev/zero")  # reading it would never end
+    with pytest.raises(FileNotFoundError, match=r"00002\.png: no such frame"):
+        FrameFolder(folder).read(np.array([1]))
+    (folder / "00002.png").unlink()
+    (folder / "00002.png").write_bytes(cv2.imencode(".png", np.zeros((8200, 8200), np.uint8))[1].tobytes())
+    with pytest.raises(ValueError, match=r"00002\.png: cannot be decoded, it may be too large"):
+        FrameFolder(folder).read(np.array([1]))

@@ -145,7 +145,9 @@ def test_a_folder_without_an_export_is_named(tmp_path: Path) -> None:
     ("change", "error", "said"),
     [
         ({"classes": None}, ValueError, "classes should be a list"),
-        ({"model": "../model.json"}, ValueError, "a file name in this folder"),
+        ({"model": "../model.json"}, ValueError, r"the name of a \.json file in this folder"),
+        ({"model": "model.pdiparams"}, ValueError, r"the name of a \.json file in this folder"),  # Paddle would crash
+        ({"outputs": ["boxes", {}, "scores"]}, ValueError, "outputs should be a list of names"),
         ({"weights": "gone.pdiparams"}, FileNotFoundError, r"gone\.pdiparams: no such file"),
     ],
 )
@@ -158,3 +160,15 @@ def test_facts_that_cannot_be_are_named(
     (tmp_path / "inference.yaml").write_text(yaml.safe_dump(facts))
     with pytest.raises(error, match=said):
         read_facts(tmp_path)
+
+
+def test_outputs_that_are_not_those_of_the_network(exported: Path, tmp_path: Path) -> None:
+    for path in exported.iterdir():
+        shutil.copy(path, tmp_path)
+    facts = yaml.safe_load((tmp_path / "inference.yaml").read_text())
+    (tmp_path / "inference.yaml").write_text(yaml.safe_dump({**facts, "outputs": ["boxes"]}))
+    with pytest.raises(ValueError, match=r"inference\.yaml names 1 outputs, the network has 3; export the model again"):
+        Predictor.from_export(tmp_path)
+    (tmp_path / "inference.yaml").write_text(yaml.safe_dump({**facts, "outputs": ["boxes", "x", "y"]}))
+    with pytest.raises(KeyError, match=r"DetectionNMS needs the output 'objectness', the network has boxes, x, y"):
+        Predictor.from_export(tmp_path).batch({"clip": np.zeros((1, 3, 4, 64, 64), np.float32)}, [{}])
