@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -77,7 +78,7 @@ def loop_targets(
             i, j = int(x), int(y)
             n = max(range(num_anchors), key=lambda n: shape_iou((w, h), anchors[n]))
             overlap = box_iou(decoded[b, n, j, i], box)
-            values = (x - i, y - j, math.log(w / anchors[n][0]), math.log(h / anchors[n][1]), overlap)
+            values: tuple[Any, ...] = (x - i, y - j, math.log(w / anchors[n][0]), math.log(h / anchors[n][1]), overlap)
             for key, value in zip(TARGETS, values, strict=True):
                 target[key][b, n, j, i] = value
             is_object[b, n, j, i], weight[b, n, j, i], label[b, n, j, i] = 1.0, OBJECT_SCALE, of
@@ -87,9 +88,11 @@ def loop_targets(
 def rows_of(boxes: Tensor, labels: Tensor, height: int, width: int) -> Iterator[tuple[list[float], int]]:
     """The boxes of a sample in grid cells, each with its label, up to the first that is padding."""
     for n in range(len(labels)):
-        if (label := labels[n].item()) < 0:
+        label: Any = labels[n].tolist()
+        box: Any = boxes[n].tolist()
+        if label < 0:
             return
-        yield [boxes[n, k].item() * (height if k % 2 else width) for k in range(4)], label
+        yield [value * side for value, side in zip(box, (width, height) * 2, strict=True)], label
 
 
 def box_iou(boxes: Tensor, box: Sequence[float]) -> Tensor:

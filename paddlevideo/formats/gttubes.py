@@ -84,7 +84,10 @@ def _integer(value: Any, place: str) -> int:
 
 
 def _boxes(tube: Any, place: str) -> npt.NDArray[np.float64]:
-    rows = np.asarray(tube)
+    try:
+        rows = np.asarray(tube)
+    except ValueError:  # rows of several lengths
+        rows = np.asarray(None)
     if rows.dtype.kind not in "iuf" or rows.ndim != 2 or rows.shape[1] != 5 or not np.isfinite(rows).all():
         raise ValueError(
             f"{place}: expected rows of frame, x1, y1, x2, y2, got {rows.dtype} {rows.shape}; get it again"

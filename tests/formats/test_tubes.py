@@ -86,6 +86,7 @@ def test_gttubes_with_their_splits(tmp_path: Path, python: int) -> None:
         ({"gttubes": {"wave/v1": []}}, r"GT\.pkl: wave/v1: expected a dictionary with .*AttributeError"),
         ({"gttubes": {"wave/v1": {0: [np.zeros((2, 4))]}}}, r"tube 1: expected rows of frame, x1.*\(2, 4\)"),
         ({"gttubes": {"wave/v1": {0: [np.full((1, 5), np.nan)]}}}, "tube 1: expected rows of frame"),
+        ({"gttubes": {"wave/v1": {0: [[[1, 2], [3]]]}}}, r"tube 1: expected rows of frame, x1, .* object \(\)"),
         ({"gttubes": {"wave/v1": {0: [["a"]]}}}, "tube 1: expected rows of frame"),
         ({"gttubes": {"wave/v1": {0: [np.array([[1.5, 1, 2, 3, 4]])]}}}, "tube 1: the frame should be an integer"),
         ({"gttubes": {"wave/v1": {0: [np.array([[1, 1, 2, 1, 4]])]}}}, "tube 1: x1 should be less than x2"),

@@ -113,14 +113,14 @@ class RegionLoss(nn.Layer):
 
         column, row = cell.astype("int64").unbind(-1)
         place = (row * width + column) * num_anchors + anchor  # [B * N], in the sample
-        index = (place.reshape([batch, -1]) + count * paddle.arange(batch).unsqueeze(1)) * is_box.astype("int64")
-        owns = (is_box & ~_is_overwritten(index, is_box)).flatten().astype("float32")
-        index = index.flatten()
+        number = paddle.arange(len(place))
+        index = (place + number // is_box.shape[1] * count) * is_box.flatten().astype("int64")
+        owns = (is_box & ~_is_overwritten(index.reshape(is_box.shape), is_box)).flatten().astype("float32")
 
         predicted = decode_boxes(cells[..., :4], self.anchors).flatten(1, 3)  # [B, M, 4]
         overlap = centred_iou(predicted.unsqueeze(1), grid.unsqueeze(2))  # [B, N, M]
         best = overlap.max(1).flatten()
-        iou = paddle.gather(overlap.flatten(), count * paddle.arange(len(place)) + place)
+        iou = paddle.gather(overlap.flatten(), number * count + place)
         scale = paddle.log(size.clip(min=1e-9) / paddle.gather(anchors, anchor))
         marks = paddle.scatter_nd(index.unsqueeze(1), paddle.stack([owns, owns * iou], -1), [batch * count, 2])
         is_object, confidence = marks.unbind(-1)
