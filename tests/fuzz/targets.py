@@ -105,7 +105,7 @@ def as_mat_file(content: Any) -> bytes:
     from scipy.io import savemat
 
     file = io.BytesIO()
-    savemat(file, {"annot": as_mat(content)})
+    savemat(file, as_mat(content))
     return file.getvalue()
 
 

@@ -103,10 +103,15 @@ def _read(target: Any, path: Path) -> Outcome:
     except DOCUMENTED as error:
         text = f"{type(error).__name__}: {error.args[0] if isinstance(error, KeyError) and error.args else error}"
         said = _is_of_a_file(error) or (_is_ours(error) and any(p in text for p in (path.name, *target.places)))
-        return Outcome("refused" if said else "unclear", f"{text[:600]} {_origin(error)}")
+        return Outcome("refused" if said else "unclear", f"{_plain(text)} {_origin(error)}")
     except Exception as error:
-        return Outcome("undocumented", f"{type(error).__name__}: {str(error)[:300]} {_origin(error)}")
+        return Outcome("undocumented", f"{type(error).__name__}: {_plain(str(error))} {_origin(error)}")
     return Outcome("read")
+
+
+def _plain(text: str) -> str:
+    """The beginning of a text, without what damaged strings may hold."""
+    return text[:600].encode("ascii", "backslashreplace").decode()
 
 
 def _is_ours(error: Exception) -> bool:
@@ -142,7 +147,6 @@ def serve(connection: Connection, seed: int, folder: Path) -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + ROOM,) * 2)
     watch, prepared = Watch(), set[str]()
-    os.environ["HOME"] = str(folder)
     while True:
         try:
             name, number = connection.recv()
