@@ -1,4 +1,4 @@
-# make demo: from a fresh clone to boxes on a video. make test: the whole suite. make ablation: what each branch is worth.
+# make demo: from a fresh clone to boxes on a video. make test: the whole suite. make fuzz: damaged files. make ablation: what each branch is worth.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ DATA ?= data/sample
 VIDEOS ?=
 DEMO ?= demo
 
-.PHONY: demo ablation test lint clean
+.PHONY: demo ablation test fuzz lint clean
 
 $(BIN)/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -30,6 +30,9 @@ ablation: $(BIN)/installed $(DATA)/train.jsonl
 
 test: $(BIN)/installed lint
 	$(BIN)/python -m pytest
+
+fuzz: $(BIN)/installed
+	$(BIN)/python -m tests.fuzz --count 10000
 
 lint: $(BIN)/installed
 	$(BIN)/ruff format --check .

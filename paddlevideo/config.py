@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from paddlevideo.registry import suggestion
 from paddlevideo.types import Node
 
 Tree = dict[str, Any]
+MAX_NODES = 100_000  # of a yaml file, with all that its aliases stand for
 AmpLevel = Literal["O0", "O1"]
 
 
@@ -51,14 +53,37 @@ class Config:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe yaml that refuses a key given twice."""
+    """Safe yaml that refuses a key given twice, and aliases that stand for themselves or for very much."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self.sizes: dict[yaml.Node, int] = {}  # of all complete nodes, with what their aliases stand for
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        is_alias, mark = self.check_event(yaml.AliasEvent), self.peek_event().start_mark
+        node = super().compose_node(parent, index)
+        if node is None or (is_alias and node not in self.sizes):
+            raise yaml.MarkedYAMLError(problem="an alias inside of what it stands for", problem_mark=mark)
+        if not is_alias:
+            values = () if isinstance(node, yaml.ScalarNode) else node.value
+            parts = chain.from_iterable(values) if isinstance(node, yaml.MappingNode) else values
+            self.sizes[node] = 1 + sum(self.sizes[part] for part in parts)
+        if self.sizes[node] > MAX_NODES:
+            raise yaml.MarkedYAMLError(problem=f"more than {MAX_NODES} values up to here", problem_mark=mark)
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:  # such as !!timestamp x
+            raise yaml.MarkedYAMLError(problem=f"no {node.tag}: {error}", problem_mark=node.start_mark) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
-            if isinstance(key, (list, dict)) or key in seen:
-                problem = f"key {key!r} stands here twice" if not isinstance(key, (list, dict)) else "key is not a word"
+            if not isinstance(key, Hashable) or key in seen:
+                problem = f"key {key!r} stands here twice" if isinstance(key, Hashable) else "key is not a word"
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
@@ -81,6 +106,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     tree = _read(path)
     base = tree.pop("_base_", None)
     if base is not None:
+        if not (path.parent / str(base)).is_file():
+            raise FileNotFoundError(f"{path}: _base_ names no file: {path.parent / str(base)}")
         parent = _read(path.parent / str(base))
         if "_base_" in parent:
             raise ValueError(f"{path}: its parent {base} has a parent itself; only one level is allowed")
@@ -134,7 +161,7 @@ def _override(tree: Tree, text: str) -> None:
         raise ValueError(f"-o {text}: expected KEY=VALUE, such as -o MODEL.input.num_frames=8")
     try:
         parsed = yaml.load(value, Loader=_Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"-o {text}: the value is not yaml: {error}") from error
     *parents, last = dotted.split(".")
     node: Any = tree
@@ -149,7 +176,7 @@ def _override(tree: Tree, text: str) -> None:
 
 def _step(node: Any, key: str, text: str) -> Any:
     """The child `key` of a mapping or, by number, of a list."""
-    if isinstance(node, list) and key.isdigit() and int(key) < len(node):
+    if isinstance(node, list) and key in map(str, range(len(node))):
         return node[int(key)]
     if not isinstance(node, dict) or key not in node:
         known = node if isinstance(node, dict) else map(str, range(len(node))) if isinstance(node, list) else ()
@@ -206,7 +233,10 @@ def _read_classes(classes: str | Sequence[str] | None, path: Path) -> tuple[str,
                 f"{path}: classes: no file {file}; it holds one class name a line and is written together with the "
                 "index of a dataset (see data/ucf24/README.md)"
             )
-        classes = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        try:
+            classes = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path}: classes: {file} should be a text file in UTF-8 ({error}); mend it") from error
     names = tuple(classes or ())
     if len(set(names)) != len(names):
         raise ValueError(f"{path}: classes: a name stands there twice: {', '.join(names)}")

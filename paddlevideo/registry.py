@@ -66,10 +66,10 @@ class Registry(Generic[T]):
         return typing.cast(T, factory(**arguments, **derived))
 
 
-def suggestion(name: str, known: typing.Iterable[str]) -> str:
+def suggestion(name: object, known: typing.Iterable[object]) -> str:
     """The tail of an error message about an unknown name: the nearest known one, or all of them."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
+    names = sorted(map(str, known))  # yaml has keys that are no words
+    near = difflib.get_close_matches(str(name), names, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(names) or 'none'}"
 
 

@@ -28,6 +28,16 @@ EVERY = [  # engines and the precisions that this machine has
     if engine.lacks(precision) is None
 ]
 SHIPPED = REPOSITORY / "tests" / "golden"
+TINY = (  # what makes `yowo_sample.yaml` a network of a few thousand weights
+    "MODEL.backbone_2d.width=0.125",
+    "MODEL.backbone_2d.out_channels=8",
+    "MODEL.backbone_3d.width=0.0625",
+    "MODEL.backbone_3d.cardinality=2",
+    "MODEL.neck.channels=16",
+    "MODEL.neck.out_channels=16",
+    "MODEL.input.num_frames=4",
+    "MODEL.input.size=64",
+)
 
 
 def golden_roots() -> list[Path]:
@@ -87,16 +97,9 @@ def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_overrides(sample_data: Path) -> list[str]:
-    """What makes `yowo_sample.yaml` a network of a few thousand weights on `sample_data`."""
+    """What makes `yowo_sample.yaml` tiny, on `sample_data`."""
     return [
-        "MODEL.backbone_2d.width=0.125",
-        "MODEL.backbone_2d.out_channels=8",
-        "MODEL.backbone_3d.width=0.0625",
-        "MODEL.backbone_3d.cardinality=2",
-        "MODEL.neck.channels=16",
-        "MODEL.neck.out_channels=16",
-        "MODEL.input.num_frames=4",
-        "MODEL.input.size=64",
+        *TINY,
         f"classes={sample_data / 'classes.txt'}",
         f"DATASET.train.index={sample_data / 'train.jsonl'}",
         "DATASET.train.step=20",

@@ -108,3 +108,41 @@ def test_only_one_level_of_parents(base: Path) -> None:
 def test_wrong_overrides_are_named(base: Path, override: str, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         load_config(base, [override])
+
+
+BOMB = "".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9) if n else 'x'}]\n" for n in range(9))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (BOMB, r"more than 100000 values up to here\n.*line 6"),
+        ("classes: &a [*a]", r"an alias inside of what it stands for\n.*line 1"),
+        ("seed: !!timestamp x", r"no tag:yaml.org,2002:timestamp: .*\n.*line 1"),
+        ("seed: 2001-99-99", r"month must be in 1\.\.12\n.*line 1"),
+        ("? !!set {a}\n: 1", "key is not a word"),
+    ],
+)
+def test_yaml_that_could_fill_the_memory_or_fails_while_it_is_built(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(ValueError, match=rf"a\.yaml: not a yaml file: (?s:.*){said}"):
+        load_config(tmp_path / "a.yaml")
+
+
+def test_an_alias_is_what_it_stands_for(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("MODEL: {name: Net, one: &a [1, 2], other: *a}")
+    assert load_config(tmp_path / "a.yaml").MODEL["other"] == [1, 2]
+
+
+def test_files_that_a_config_names(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_bytes(b"run\xff")
+    with pytest.raises(ValueError, match=r"base\.yaml: classes: .*names\.txt should be a text file in UTF-8"):
+        load_config(base, [f"classes={tmp_path / 'names.txt'}"])
+    (tmp_path / "child.yaml").write_text("_base_: gone.yaml")
+    with pytest.raises(FileNotFoundError, match=r"child\.yaml: _base_ names no file: .*gone\.yaml"):
+        load_config(tmp_path / "child.yaml")
+
+
+def test_a_digit_that_is_no_number_is_no_place_in_a_list(base: Path) -> None:
+    with pytest.raises(KeyError, match=r"-o METRIC\.²\.name=x: no key '²'"):
+        load_config(base, ["METRIC.².name=x"])

@@ -36,6 +36,7 @@ def test_builds_from_node_and_derived_arguments(pools: Registry[Pool]) -> None:
         ({"name": "Pool", "size": "1e-4"}, TypeError, "size should be float, got '1e-4'"),
         ({"name": "Pool", "size": True}, TypeError, "size should be float"),
         ({"name": "Pool", "size": 1.0, "mod": "max"}, TypeError, "no argument 'mod'; did you mean 'mode'"),
+        ({"name": "Pool", "size": 1.0, None: 3}, TypeError, "no argument None"),
         ({"name": "Pool", "size": 1.0, "mode": "min"}, TypeError, "mode should be"),
         ({"name": "Pool", "size": 1.0, "steps": [1, "2"]}, TypeError, "steps should be"),
         ({"name": "Pool", "size": 1.0, "in_channels": 4}, TypeError, "in_channels follows from other parts"),

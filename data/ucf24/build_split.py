@@ -72,7 +72,7 @@ def read_list(path: Path) -> Names:
         )
     names = read_names(path)
     for name, where in names.items():
-        if not re.fullmatch(r"[^/\s]+/[^/\s]+", name):
+        if not re.fullmatch(r"[^/\s]+/[^/\s]+", name) or {".", ".."} & set(name.split("/")):
             raise ValueError(f"{where}: expected Class/video, such as Biking/v_Biking_g01_c01, got {name!r}")
     return names
 

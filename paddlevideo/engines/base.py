@@ -31,6 +31,18 @@ class Graph:
     outputs: Sequence[str]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    def check_outputs(self, count: int) -> None:
+        """Compare the number of names with that of the network's outputs.
+
+        Raises:
+            ValueError: there are more or fewer.
+        """
+        if len(self.outputs) != count:
+            raise ValueError(
+                f"{self.files['model']}: inference.yaml names {len(self.outputs)} outputs, the network has {count}; "
+                "export the model again"
+            )
+
     def named(self, outputs: Sequence[npt.NDArray[Any]]) -> Arrays:
         """The outputs of one run by name."""
         return dict(zip(self.outputs, outputs, strict=True))

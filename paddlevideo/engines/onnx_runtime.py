@@ -25,6 +25,7 @@ class ONNXRuntime(Engine):
         if threads is not None:
             options.intra_op_num_threads = threads
         session = onnxruntime.InferenceSession(str(graph.files["model"]), options, providers=["CPUExecutionProvider"])
+        graph.check_outputs(len(session.get_outputs()))
         names = [item.name for item in session.get_inputs()]
 
         def run(inputs: Arrays) -> Arrays:

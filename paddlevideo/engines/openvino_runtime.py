@@ -25,6 +25,7 @@ class OpenVINO(Engine):
         if threads is not None:
             options["INFERENCE_NUM_THREADS"] = str(threads)
         compiled = openvino.Core().compile_model(str(graph.files["model"]), "CPU", options)
+        graph.check_outputs(len(compiled.outputs))
         request = compiled.create_infer_request()
         names = {name for item in compiled.inputs for name in item.get_names()}  # some inputs have several
 

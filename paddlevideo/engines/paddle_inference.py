@@ -18,7 +18,17 @@ class PaddleInference(Engine):
     on_gpu = True
 
     def load(self, graph: Graph, precision: str, threads: int | None = None) -> Network:
-        """See `Engine`; settings are `onednn`, whether to use it, and `without_passes`, names of its optimisations."""
+        """See `Engine`; settings are `onednn`, whether to use it, and `without_passes`, names of its optimisations.
+
+        Raises:
+            ValueError: files of another kind.
+        """
+        for key, suffix in (("model", ".json"), ("weights", ".pdiparams")):  # Paddle crashes on others
+            if key not in graph.files or graph.files[key].suffix != suffix:
+                raise ValueError(
+                    f"{graph.files['model']}: expected the {key} in a {suffix} file, got {graph.files.get(key)}; "
+                    "export the model again"
+                )
         config = paddle.inference.Config(str(graph.files["model"]), str(graph.files["weights"]))
         config.disable_glog_info()
         device = paddle.device.get_device()
@@ -31,6 +41,7 @@ class PaddleInference(Engine):
         if threads is not None:
             config.set_cpu_math_library_num_threads(threads)
         predictor = paddle.inference.create_predictor(config)
+        graph.check_outputs(len(predictor.get_output_names()))
         handles = {name: predictor.get_input_handle(name) for name in predictor.get_input_names()}
 
         def run(inputs: Arrays) -> Arrays:

@@ -10,12 +10,12 @@ import numpy as np
 
 from paddlevideo.formats import splits
 from paddlevideo.formats.actors import number_actors
-from paddlevideo.formats.base import MAX_FRAMES, AnnotatedVideo, Annotation, Size, WritableFormat
+from paddlevideo.formats.base import AnnotatedVideo, Annotation, Size, WritableFormat
 from paddlevideo.formats.media import find_source, media_folder
 from paddlevideo.formats.report import print_table
 from paddlevideo.formats.text import check_class_file, is_name, some, write_classes
 from paddlevideo.loader.frames import FrameSource, open_source
-from paddlevideo.loader.index import ActionIndex, Boxes, VideoEntry
+from paddlevideo.loader.index import MAX_COUNT, ActionIndex, Boxes, VideoEntry, are_counts
 from paddlevideo.registry import suggestion
 from paddlevideo.utils.files import output_folder
 
@@ -95,10 +95,12 @@ def merge(annotations: Sequence[Annotation], media: Path | None) -> Annotation:
             raise ValueError(f"{video.place}: a video should have a name of one line, got {video.id!r}; rename it")
         if Path(video.id).is_absolute() or ".." in (Path(video.id) / (video.source or "")).parts:
             raise ValueError(f"{video.place}: {video.id} should be inside of the folder of the media; rename it")
-        if video.num_frames is not None and not 1 <= video.num_frames <= MAX_FRAMES:
-            raise ValueError(f"{video.place}: expected 1 to {MAX_FRAMES} frames, got {video.num_frames}; mend it")
-        if video.size is not None and min(video.size) < 1:
-            raise ValueError(f"{video.place}: expected a height and width from 1, got {video.size}; mend it")
+        told = [*([] if video.num_frames is None else [video.num_frames]), *(video.size or ())]
+        if told and not are_counts(*told):
+            raise ValueError(
+                f"{video.place}: expected 1..{MAX_COUNT} frames and a size of 1..{MAX_COUNT} pixels, got "
+                f"{video.num_frames} frames of {video.size} (height, width); mend it"
+            )
         first[video.id] = video
     roots = list(dict.fromkeys(annotation.root for annotation in annotations))
     if media is None and len(roots) > 1:

@@ -7,12 +7,13 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from paddlevideo.formats.base import MAX_FRAMES, AnnotatedVideo, Annotation, Format, class_list
+from paddlevideo.formats.base import AnnotatedVideo, Annotation, Format, class_list
 from paddlevideo.formats.structured import Element, read_xml
+from paddlevideo.loader.index import MAX_COUNT
 from paddlevideo.registry import FORMATS
 from paddlevideo.types import IntArray
 
-MAX_BOXES = 10**7  # of a task; a track of two keyframes may stand for as many as the video has frames
+MAX_BOXES = 10**6  # of a task; a track of two keyframes may stand for as many as the video has frames
 
 
 @FORMATS.register
@@ -39,8 +40,8 @@ class CvatFormat(Format):
         classes = class_list((label["name"].content(), label.place) for label in task["labels"].all("label"))
         stop = task.find("stop_frame")
         num_frames = task["size"].integer(least=1) if stop is None else stop.integer() + 1
-        if num_frames > MAX_FRAMES:
-            raise ValueError(f"{task.place}: expected at most {MAX_FRAMES} frames, got {num_frames}; split the task")
+        if num_frames > MAX_COUNT:
+            raise ValueError(f"{task.place}: expected at most {MAX_COUNT} frames, got {num_frames}; split the task")
         return Annotation([_video(root, task, num_frames)], source.resolve().parent, classes)
 
 

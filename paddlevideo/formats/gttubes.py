@@ -62,7 +62,9 @@ def _video(content: Mapping[str, Any], name: str, classes: tuple[str, ...], plac
         if _integer(label, at) not in range(len(classes)):
             raise ValueError(f"{at}: expected one of {len(classes)} labels, from 0, got {label}; get the file again")
     boxes = [_boxes(tube, at) for (_, tube), at in zip(labelled, places, strict=True)]
-    size = content["resolution"][name]
+    size = tuple(_integer(side, place) for side in content["resolution"][name])
+    if len(size) != 2:
+        raise ValueError(f"{place}: expected a resolution of height and width, got {size}; get the file again")
     tube = np.repeat(np.arange(len(boxes)), [len(rows) for rows in boxes])
     return AnnotatedVideo(
         name,
@@ -72,7 +74,7 @@ def _video(content: Mapping[str, Any], name: str, classes: tuple[str, ...], plac
         [places[number] for number in tube.tolist()],
         tube,
         _integer(content["nframes"][name], place),
-        (_integer(size[0], place), _integer(size[1], place)),
+        (size[0], size[1]),
     )
 
 
@@ -89,9 +91,8 @@ def _integer(value: Any, place: str) -> int:
 
 
 def _boxes(tube: Any, place: str) -> npt.NDArray[np.float64]:
-    rows: npt.NDArray[Any] = (
-        tube if isinstance(tube, np.ndarray) else np.empty(0)
-    )  # lists in each other may stand for endless arrays
+    # Lists in each other may stand for endless arrays.
+    rows: npt.NDArray[Any] = tube if isinstance(tube, np.ndarray) else np.empty(0)
     if rows.dtype.kind not in "iuf" or rows.ndim != 2 or rows.shape[1] != 5 or not np.isfinite(rows).all():
         raise ValueError(
             f"{place}: expected rows of frame, x1, y1, x2, y2, got {rows.dtype} {rows.shape}; get it again"

@@ -50,10 +50,11 @@ def read_bank(folder: Path, video: str, frame: int) -> Arrays:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no features of this video; {HOW}")
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             frames, features = content["frames"], content["features"]
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"{path}: expected arrays frames [L] and features [L, D] ({error}); {HOW}") from error
+    except Exception as error:  # a damaged archive can fail in any way
+        problem = str(error) or type(error).__name__
+        raise ValueError(f"{path}: expected arrays frames [L] and features [L, D] ({problem}); {HOW}") from error
     if frames.ndim != 1 or features.ndim != 2 or len(frames) != len(features):
         raise ValueError(
             f"{path}: expected frames [L] and features [L, D], got {frames.shape} and {features.shape}; {HOW}"

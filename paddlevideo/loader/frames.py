@@ -406,17 +406,16 @@ def _retrieve(capture: cv2.VideoCapture, complaint: str) -> Frames:
 
 
 def _read_picture(path: Path) -> Frames:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such frame; was it removed while reading?") from None
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such frame; was it removed while reading?")
+    data = path.read_bytes()
     end = _PICTURE_ENDS.get(data[:2])
     # Versions of OpenCV fill what is missing of a picture with grey and say nothing, hence the look at its end.
     whole = end is not None and data.rstrip(b"\0").endswith(end)
     try:
         frame = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if whole else None
-    except cv2.error:  # it claims more pixels than OpenCV allows
-        frame = None
+    except cv2.error as error:
+        raise ValueError(f"{path}: cannot be decoded, it may be too large ({error.err}); extract it again") from error
     if frame is None:
         raise ValueError(f"{path}: not a complete JPEG or PNG picture ({len(data)} bytes); extract this frame again")
     return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -27,6 +27,7 @@ from paddlevideo.utils.files import parse_json_line, write_atomically
 
 FORMAT, VERSION = "action-boxes", 1
 REMEDY = "build the index anew"
+MAX_COUNT = 10**7  # frames of a video, which are more than four days of 25 a second, and pixels of a side
 _HEADER_KEYS = {"format", "version", "classes", "root"}
 _VIDEO_KEYS = {"id", "source", "num_frames", "size", "boxes"}
 Boxes = npt.NDArray[np.float64]  # [N, 6]: frame, label, x1, y1, x2, y2
@@ -227,11 +228,13 @@ def _video(node: Any, root: Path, num_classes: int, where: str) -> tuple[VideoEn
     for key in ("id", "source"):
         if not isinstance(node[key], str) or not node[key]:
             raise ValueError(f"{where}: {key} should be a text, got {node[key]!r}")
+        if PurePosixPath(node[key]).is_absolute() or ".." in PurePosixPath(node[key]).parts:
+            raise ValueError(f"{where}: {key} should lie inside of the root, got {node[key]!r}; {REMEDY}")
     size, where = node["size"], f"{where}: {node['id']}"
     if not are_counts(node["num_frames"]):
-        raise ValueError(f"{where}: num_frames should be a positive integer, got {node['num_frames']!r}")
+        raise ValueError(f"{where}: num_frames should be an integer in 1..{MAX_COUNT}, got {node['num_frames']!r}")
     if not isinstance(size, list) or len(size) != 2 or not are_counts(*size):
-        raise ValueError(f"{where}: size should be height, width in pixels, got {size!r}")
+        raise ValueError(f"{where}: size should be height, width in pixels, 1..{MAX_COUNT}, got {size!r}")
     rows = _box_array(node["boxes"], where)
     has_actors = rows.shape[1] == 7
     defects = _actor_defects(rows, where) if has_actors else {}
@@ -244,8 +247,8 @@ def _video(node: Any, root: Path, num_classes: int, where: str) -> tuple[VideoEn
 
 
 def are_counts(*values: Any) -> bool:
-    """Whether values read from JSON are positive integers."""
-    return set(map(type, values)) == {int} and min(values) > 0
+    """Whether values read from JSON are positive integers, and not absurdly large ones."""
+    return set(map(type, values)) == {int} and min(values) > 0 and max(values) <= MAX_COUNT
 
 
 def _box_array(rows: Any, where: str) -> npt.NDArray[np.float64]:

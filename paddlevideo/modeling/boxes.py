@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import paddle
 from paddle import Tensor
+from paddle.nn import functional as F
 
 EPSILON = 1.1920929e-7  # of float32
 
@@ -30,11 +31,14 @@ def centred_iou(a: Tensor, b: Tensor) -> Tensor:
     Returns:
         `[...]` in 0..1; 0 where either box has no area.
     """
-    low = paddle.maximum(a[..., :2] - a[..., 2:] / 2, b[..., :2] - b[..., 2:] / 2)
-    high = paddle.minimum(a[..., :2] + a[..., 2:] / 2, b[..., :2] + b[..., 2:] / 2)
-    shared = _area((high - low).clip(min=0))
-    union = _area(a[..., 2:]) + _area(b[..., 2:]) - shared
-    return shared / union.clip(min=1e-12)
+    shape = paddle.broadcast_shape(a.shape, b.shape)[:-1]
+    # Copies of the whole shape, as Paddle is twenty times slower at operators that broadcast.
+    left_a, top_a, right_a, bottom_a, area_a = (part.expand(shape).contiguous() for part in _edges(a))
+    left_b, top_b, right_b, bottom_b, area_b = (part.expand(shape).contiguous() for part in _edges(b))
+    width = F.relu(paddle.minimum(right_a, right_b) - paddle.maximum(left_a, left_b))
+    height = F.relu(paddle.minimum(bottom_a, bottom_b) - paddle.maximum(top_a, top_b))
+    shared = width * height
+    return shared / (area_a + area_b - shared).clip(min=1e-12)
 
 
 def giou(a: Tensor, b: Tensor) -> Tensor:
@@ -52,6 +56,12 @@ def giou(a: Tensor, b: Tensor) -> Tensor:
     shared = _area((paddle.minimum(a[..., 2:], b[..., 2:]) - paddle.maximum(a[..., :2], b[..., :2])).clip(min=0))
     union = sum(_area((box[..., 2:] - box[..., :2]).clip(min=0)) for box in (a, b)) - shared
     return shared / union.clip(min=EPSILON) - (hull - union) / hull.clip(min=EPSILON)
+
+
+def _edges(boxes: Tensor) -> tuple[Tensor, ...]:
+    """Left, top, right, bottom and area of boxes in centre form, `[..., 4]` to `[...]` each."""
+    x, y, width, height = boxes.unbind(-1)
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2, width * height
 
 
 def _area(sides: Tensor) -> Tensor:

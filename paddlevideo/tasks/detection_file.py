@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from paddlevideo.loader.index import are_counts
+from paddlevideo.loader.index import MAX_COUNT, are_counts
 from paddlevideo.types import Meta, Prediction
 from paddlevideo.utils.collector import collector_paused
 from paddlevideo.utils.files import read_json_lines, replacing
@@ -186,7 +186,7 @@ def _fault(nodes: list[Any], expected: set[str]) -> str | None:
         return f"id should be a text, got {first['id']!r}"
     if set(map(type, sizes)) != {list} or set(map(len, sizes)) != {2} or not are_counts(*chain(*sizes), *counts):
         return (
-            "expected size as height, width in pixels and num_frames, all positive integers, got "
+            f"expected size as height, width in pixels and num_frames, all positive integers up to {MAX_COUNT}, got "
             f"{first['size']!r} and {first['num_frames']!r}"
         )
     rows = {key: [node[key] for node in nodes] for key in first if key not in _META}

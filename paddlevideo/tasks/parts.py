@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, NoReturn
 
 from paddlevideo import loader as _loader
@@ -27,8 +28,17 @@ def build_model(config: Config) -> VideoModel:
 
 
 def build_pipeline(pipeline: Node, input: InputTransform) -> dict[str, Any]:
-    """Sampler, transforms and input as a dataset takes them."""
-    transforms = [TRANSFORMS.build(node) for node in pipeline.get("transform", ())]
+    """Sampler, transforms and input as a dataset takes them.
+
+    Raises:
+        TypeError: a pipeline is something else than a sampler and a list of transforms.
+    """
+    nodes = pipeline.get("transform", []) if isinstance(pipeline, Mapping) else None
+    if not isinstance(nodes, list) or "sample" not in pipeline:
+        raise TypeError(
+            f"PIPELINE: expected `sample` and a list `transform`, got {str(pipeline)[:100]}; see the configs"
+        )
+    transforms = [TRANSFORMS.build(node) for node in nodes]
     return {"sampler": SAMPLERS.build(pipeline["sample"], **input.sampling), "transforms": transforms, "input": input}
 
 

@@ -118,7 +118,14 @@ class Predictor:
 
     def batch(self, inputs: Arrays | Tensors, meta: list[Meta]) -> list[Prediction]:
         """Predictions for inputs that have a batch axis."""
-        return self.postprocess(self.network(inputs), meta)
+        decoded = self.network(inputs)
+        try:
+            return self.postprocess(decoded, meta)
+        except KeyError as error:
+            raise KeyError(
+                f"postprocess {type(self.postprocess).__name__} needs the output {error}, the network has "
+                f"{', '.join(decoded)}; export the model again"
+            ) from error
 
 
 def _check_causal(causal: bool) -> None:
@@ -158,6 +165,9 @@ def read_facts(folder: Path) -> dict[str, Any]:
     for key, kind in FACTS.items():
         if not isinstance(facts, dict) or not isinstance(facts.get(key), kind):
             raise ValueError(f"{path}: {key} should be a {kind.__name__}; export the model again")
+    for key in ("outputs", "classes"):
+        if not all(isinstance(name, str) for name in facts[key]):
+            raise ValueError(f"{path}: {key} should be a list of names, got {facts[key]}; export the model again")
     checked: dict[str, Any] = facts
     return checked
 

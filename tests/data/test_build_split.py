@@ -241,6 +241,7 @@ def test_splits_may_not_share_a_video(root):
     [
         ("Jump/a/b.jpg\n", r":1: expected Class/video"),
         ("Jump\n", r":1: expected Class/video"),
+        ("Jump/..\n", r":1: expected Class/video"),
         (f"{NAMES[0]}\n\n{NAMES[0]}\n", r":3: .* is listed already at .*:1"),
         ("\n", "empty list"),
     ],

@@ -95,7 +95,7 @@ def test_names_of_pictures_tell_video_and_frame(tmp_path: Path) -> None:
             {"annotations_1": {"track_id": 4, "category_id": 7}},
             r"annotations\[1\]: expected one box of a track on a frame",
         ),
-        ({"images_1": {"frame_id": 10**9}}, r"videos\[0\]: expected 1 to 10000000 frames, got 1000000001"),
+        ({"images_1": {"frame_id": 10**9}}, r"videos\[0\]: expected 1..10000000 frames .* got 1000000001 frames"),
         ({"images_1": {"id": 10}}, r"images\[1\]: id 10 is that of .*images\[0\] already"),
         ({"images_1": {"frame_id": 4}}, r"images\[1\]: frame 5 \(from 1\) of day/v1 is .*images\[0\] already"),
         ({"images_1": {"frame_id": None}}, r"images\[1\]: expected an object with 'frame_id'"),

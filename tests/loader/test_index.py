@@ -263,3 +263,18 @@ def test_a_scan_ends_at_a_wrong_header(tmp_path):
 def test_nesting_without_end_is_no_line_of_json(tmp_path):
     with pytest.raises(ValueError, match=r"train\.jsonl:2: not a line of JSON"):
         read_index(write_lines(tmp_path, HEADER, "[" * 100_000))
+
+
+@pytest.mark.parametrize("key", ["id", "source"])
+@pytest.mark.parametrize("path", ["../a", "Run/../../a", "/tmp/a"])
+def test_paths_that_lead_out_of_the_root(tmp_path, key, path):
+    with pytest.raises(ValueError, match=rf"train\.jsonl:2: {key} should lie inside of the root, got '{path}'"):
+        read_index(write_lines(tmp_path, HEADER, {**VIDEO, key: path}))
+
+
+@pytest.mark.parametrize("change", [{"num_frames": 10**18}, {"size": [10**400, 64]}])
+def test_counts_that_would_fill_the_memory(tmp_path, change):
+    with pytest.raises(
+        ValueError, match=rf"train\.jsonl:2: Run/a: {next(iter(change))} should be .*1\.\.10000000, got"
+    ):
+        read_index(write_lines(tmp_path, HEADER, {**VIDEO, **change}))

@@ -102,7 +102,7 @@ def without(key: str) -> dict[str, Any]:
         ({"id": ""}, r"id should be a text, got ''"),
         ({"id": 3}, r"id should be a text, got 3"),
         ({"size": [240]}, r"expected size as height, width .* got \[240\]"),
-        ({"num_frames": 0}, r"expected size .* and num_frames, all positive integers, got .* and 0"),
+        ({"num_frames": 0}, r"expected size .* and num_frames, all positive integers up to 10000000, got .* and 0"),
     ],
 )
 def test_wrong_values_are_named(tmp_path: Path, change: dict[str, Any], expected: str) -> None:

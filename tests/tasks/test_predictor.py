@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from paddlevideo.config import load_config
+from paddlevideo.engines import ENGINES
 from paddlevideo.loader.live import StoredStream
 from paddlevideo.tasks.exporter import export_weights
 from paddlevideo.tasks.parts import build_dataset
@@ -122,6 +123,7 @@ def test_a_folder_without_an_export_is_named(tmp_path: Path) -> None:
     ("change", "error", "said"),
     [
         ({"classes": None}, ValueError, "classes should be a list"),
+        ({"outputs": ["boxes", {}, "scores"]}, ValueError, "outputs should be a list of names"),
         ({"graphs": {"onnx": "model.onnx"}}, ValueError, r"graphs\.onnx should have files, among them the model"),
         ({"graphs": {"onnx": {"files": {"model": "../x"}}}}, ValueError, "a file name in this folder"),
         ({"graphs": {"onnx": {"files": {"model": "gone"}}}}, FileNotFoundError, "gone: no such file"),
@@ -154,3 +156,23 @@ def test_settings_that_were_found_are_read(exported: Path, tmp_path: Path) -> No
     graphs = read_graphs(exported, facts)
     assert graphs["paddle"].settings == {"onednn": False}
     assert graphs["onnx"].settings == {}
+
+
+def test_outputs_that_are_not_those_of_the_network(exported: Path, tmp_path: Path) -> None:
+    for path in exported.iterdir():
+        shutil.copy(path, tmp_path)
+    facts = yaml.safe_load((tmp_path / "inference.yaml").read_text())
+    (tmp_path / "inference.yaml").write_text(yaml.safe_dump({**facts, "outputs": ["boxes"]}))
+    with pytest.raises(ValueError, match=r"inference\.yaml names 1 outputs, the network has 3; export the model again"):
+        Predictor.from_export(tmp_path)
+    (tmp_path / "inference.yaml").write_text(yaml.safe_dump({**facts, "outputs": ["boxes", "x", "y"]}))
+    with pytest.raises(KeyError, match=r"DetectionNMS needs the output 'objectness', the network has boxes, x, y"):
+        Predictor.from_export(tmp_path).batch({"clip": np.zeros((1, 3, 4, 64, 64), np.float32)}, [{}])
+
+
+def test_files_that_paddle_would_crash_on_are_named(exported: Path) -> None:
+    facts = read_facts(exported)
+    facts["graphs"]["paddle"]["files"]["model"] = "model.pdiparams"
+    graph = read_graphs(exported, facts)["paddle"]
+    with pytest.raises(ValueError, match=r"expected the model in a \.json file, got .*model\.pdiparams"):
+        ENGINES["paddle"].load(graph, "float32")

@@ -11,6 +11,7 @@ import numpy as np
 from paddlevideo.registry import INPUTS
 from paddlevideo.types import Arrays, Frames, InputSpec, Sample
 
+MOST = 1e6  # of mean and standard deviation, which are of the order of 1
 INTERPOLATIONS = {
     "nearest": cv2.INTER_NEAREST,
     "linear": cv2.INTER_LINEAR,
@@ -45,7 +46,14 @@ class ClipInput:
         std: Sequence[float] = (1.0, 1.0, 1.0),
         interpolation: Literal["nearest", "linear", "cubic", "area"] = "cubic",
     ) -> None:
-        height, width = (size, size) if isinstance(size, int) else size
+        sides = (size, size) if isinstance(size, int) else tuple(size)
+        sane = len(mean) == len(std) == 3 and all(abs(value) <= MOST for value in mean) and min(std) >= 1 / MOST
+        if len(sides) != 2 or not sane or max(std) > MOST:
+            raise ValueError(
+                "ClipInput: expected size as one number or height and width, mean and std as three numbers each up to "
+                f"{MOST:g}, those of std from {1 / MOST:g}; got {size}, {mean}, {std}"
+            )
+        height, width = sides
         if num_frames < 1 or height < stride or width < stride or height % stride or width % stride:
             raise ValueError(
                 f"ClipInput: num_frames should be positive and size multiples of {stride}, "

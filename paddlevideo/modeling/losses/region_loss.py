@@ -101,36 +101,37 @@ class RegionLoss(nn.Layer):
             is_box: `[B, N]`, False for padding.
         """
         batch, height, width, num_anchors = cells.shape[:4]
-        grid = boxes * paddle.to_tensor([width, height, width, height], "float32")
+        count = height * width * num_anchors  # M
+        frame = paddle.to_tensor([width, height, width, height], "float32")
+        grid = boxes * frame * is_box.unsqueeze(-1).astype("float32")  # padding overlaps nothing
+        rows = grid.flatten(0, 1)  # [B * N, 4]
+        centre, size = rows[:, :2], rows[:, 2:]
         anchors = paddle.to_tensor(self.anchors, "float32")
-        shape_iou = centred_iou(_at_origin(grid[..., 2:]).unsqueeze(2), _at_origin(anchors))  # [B, N, A]
-        anchor = shape_iou.argmax(-1)
-        column = grid[..., 0].floor().clip(0, width - 1)
-        row = grid[..., 1].floor().clip(0, height - 1)
+        shared = paddle.minimum(size.unsqueeze(1), anchors).prod(-1)  # [B * N, A]
+        anchor = (shared / (size.prod(-1, keepdim=True) + anchors.prod(-1) - shared)).argmax(-1)
+        cell = paddle.minimum(F.relu(centre.floor()), frame[:2] - 1)
 
-        sample = paddle.arange(batch).unsqueeze(1)
-        index = ((sample * height + row.astype("int64")) * width + column.astype("int64")) * num_anchors + anchor
-        index = paddle.where(is_box, index, paddle.zeros_like(index))
-        owns = is_box & ~_is_overwritten(index, is_box)
+        column, row = cell.astype("int64").unbind(-1)
+        place = (row * width + column) * num_anchors + anchor  # [B * N], in the sample
+        number = paddle.arange(len(place))
+        index = (place + number // is_box.shape[1] * count) * is_box.flatten().astype("int64")
+        owns = (is_box & ~_is_overwritten(index.reshape(is_box.shape), is_box)).flatten().astype("float32")
 
         predicted = decode_boxes(cells[..., :4], self.anchors).flatten(1, 3)  # [B, M, 4]
-        overlap = centred_iou(predicted.unsqueeze(2), grid.unsqueeze(1))  # [B, M, N]
-        best = (overlap * is_box.unsqueeze(1).astype("float32")).max(-1).flatten()
-
-        index, weight = index.flatten(), owns.flatten().astype("float32")
-        iou = centred_iou(paddle.gather(predicted.flatten(0, 1), index), grid.flatten(0, 1))
-        matched = paddle.gather(anchors, anchor.flatten())  # [B * N, 2]
-        offset = (grid[..., :2] - paddle.stack([column, row], -1)).flatten(0, 1)
-        scale = paddle.log(grid[..., 2:].flatten(0, 1).clip(min=1e-9) / matched)
-        is_object = paddle.scatter_nd(index.unsqueeze(1), weight, best.shape)
+        overlap = centred_iou(predicted.unsqueeze(1), grid.unsqueeze(2))  # [B, N, M]
+        best = overlap.max(1).flatten()
+        iou = paddle.gather(overlap.flatten(), number * count + place)
+        scale = paddle.log(size.clip(min=1e-9) / paddle.gather(anchors, anchor))
+        marks = paddle.scatter_nd(index.unsqueeze(1), paddle.stack([owns, owns * iou], -1), [batch * count, 2])
+        is_object, confidence = marks.unbind(-1)
         return Assignment(
             index=index,
-            owns=weight,
-            xywh=paddle.concat([offset, scale], -1),
+            owns=owns,
+            xywh=paddle.concat([centre - cell, scale], -1),
             iou=iou,
             is_object=is_object,
             is_free=(best <= self.ignore_threshold).astype("float32") * (1 - is_object),
-            confidence=paddle.scatter_nd(index.unsqueeze(1), weight * iou, best.shape),
+            confidence=confidence,
         )
 
     def _coordinates(self, said: Tensor, found: Assignment) -> Tensors:
@@ -145,11 +146,6 @@ class RegionLoss(nn.Layer):
 
     def _classes(self, logits: Tensor, labels: Tensor, found: Assignment) -> Tensor:
         return self.class_scale * (focal(logits, labels, self.focal_gamma) * found.owns).sum()
-
-
-def _at_origin(wh: Tensor) -> Tensor:
-    """Boxes of size `wh [..., 2]` around the origin."""
-    return paddle.concat([paddle.zeros_like(wh), wh], axis=-1)
 
 
 def _is_overwritten(index: Tensor, is_box: Tensor) -> Tensor:

@@ -37,3 +37,12 @@ def test_another_number_of_frames_is_named() -> None:
 def test_sizes_that_do_not_fit_the_stride_are_refused(size: int | list[int]) -> None:
     with pytest.raises(ValueError, match="multiples of 32"):
         ClipInput(num_frames=2, size=size, stride=32)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"size": [4]}, {"mean": [0.5, 0.5]}, {"mean": [0, 0, float("nan")]}, {"std": [1, 1, 0]}, {"std": [10**400] * 3}],
+)
+def test_normalisation_that_cannot_be_is_refused(change: dict[str, list[float]]) -> None:
+    with pytest.raises(ValueError, match="ClipInput: expected size as one number or height and width, mean and std as"):
+        ClipInput(**{"num_frames": 2, "size": 4, **change})

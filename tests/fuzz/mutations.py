@@ -1,0 +1,190 @@
+"""How inputs are damaged: trees of plain values, text, bytes."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+Rng = np.random.Generator
+
+
+def nested(depth: int) -> list[Any]:
+    """Lists in each other."""
+    made: list[Any] = []
+    for _ in range(depth):
+        made = [made]
+    return made
+
+
+SMALL: tuple[Any, ...] = (
+    *(None, True, False, -1, 0, 1, 2, 3, 0.5, -2.5, float("nan"), float("inf"), -float("inf")),
+    *("", "x", "1", "a\0b", "ünïcode \u202e", "../../../../etc/passwd", "/etc/passwd", "a/../../b", "..", "x" * 5000),
+    *([], {}, [1, 2], [None], {"name": 1}, {"a": {"b": []}}, nested(150)),
+)
+VALUES = (*SMALL, 2**31, 2**63, 10**9, 10**18, 10**400, 1e308, 5e-324)
+ARRAYS = (
+    *(np.zeros((0, 5)), np.full((2, 4), np.nan), np.full((3, 5), np.inf), np.ones((2, 3, 4)), np.float64("nan")),
+    *(np.uint8(255), np.int64(-(2**62)), np.array(["a"]), np.array([1e300, 2]), b"bytes", (1, 2), 1j),
+)
+WORDS = (
+    *("", "-1", "0", "1.5", "7", "1e400", "nan", "-inf", "99999999", "9" * 30, "9" * 5000, "1_0", "٣", "²", "0b_"),
+    *(
+        "\0",
+        "\ufeff",
+        "\u2028",
+        "é\u202e",
+        "x" * 20000,
+        "null",
+        "true",
+        "[",
+        "{",
+        "}",
+        '"',
+        "'",
+        "<",
+        "&",
+        "%",
+        ",",
+        "\t",
+    ),
+    *("[" * 100000, "<a>" * 5000, "{a: " * 3000, "<!DOCTYPE a>", "&lol;", "&#0;", "<!--", "]]>", "<?x?>"),
+    *("../../../../etc/passwd", "/etc/passwd", "a/../../b", "..", "Run/..", "/", "C:\\x"),
+    *(
+        "!!python/object/apply:os.system [x]",
+        "!!timestamp 2001-99-99",
+        "2001-99-99",
+        "!!int a",
+        "!!binary é",
+        "!!set {a, b}",
+    ),
+    *(
+        "&a [*a]",
+        "? [1]\n: 2",
+        "<<: [1]",
+        "<<: {a: 1}",
+        "1: 2",
+        "null: 2",
+        "? !!set {a}\n: 1",
+        "1:99:99",
+        "0o9",
+        ".inf",
+        "--- ",
+    ),
+)
+BOMB = "".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9) if n else 'x'}]\n" for n in range(9))
+
+
+def mutate_tree(tree: Any, rng: Rng, values: Sequence[Any] = VALUES) -> Any:
+    """A copy with up to three nodes replaced, removed, doubled, wrapped, renamed or exchanged."""
+    tree = copy.deepcopy(tree)
+    for _ in range(rng.integers(1, 4)):
+        places = list(_places(tree))
+        if not places:
+            break
+        holder, key = _pick(places, rng)
+        other, other_key = _pick(places, rng)
+        change = int(rng.integers(0, 8))
+        if change < 4:
+            holder[key] = copy.deepcopy(_pick(values, rng))
+        elif change == 4:
+            del holder[key]
+        elif change == 5:
+            holder[key] = _pick(([holder[key]], {"x": holder[key]}, [holder[key]] * 2), rng)
+        elif change == 6 and isinstance(holder, dict):
+            holder[_pick(("x", "name", 7, None, "../x", "é"), rng)] = holder[key]
+        elif change == 6:
+            holder.insert(key, holder[key])
+        else:
+            holder[key] = copy.deepcopy(other[other_key])
+    return tree
+
+
+def mutate_text(text: str, rng: Rng) -> str:
+    """Up to three words replaced, words put in, lines removed, doubled or exchanged."""
+    for _ in range(rng.integers(1, 4)):
+        change, lines = int(rng.integers(0, 10)), text.splitlines(keepends=True)
+        if change < 5 and (words := list(re.finditer(r"[^\s<>=\",:{}\[\]/]+", text))):
+            word = _pick(words, rng)
+            text = text[: word.start()] + _pick(WORDS, rng) + text[word.end() :]
+        elif change < 7:
+            place = int(rng.integers(0, len(text) + 1))
+            text = text[:place] + _pick(WORDS, rng) + text[place:]
+        elif lines:
+            one, other = rng.integers(0, len(lines), 2).tolist()
+            if change == 7:
+                del lines[one]
+            elif change == 8:
+                lines.insert(other, lines[one])
+            else:
+                lines[one], lines[other] = lines[other], lines[one]
+            text = "".join(lines)
+    return text
+
+
+def mutate_bytes(data: bytes, rng: Rng) -> bytes:
+    """Up to four bits turned, parts overwritten, removed, doubled, put in, or the end cut off."""
+    made = bytearray(data)
+    for _ in range(rng.integers(1, 5)):
+        start, length = int(rng.integers(0, len(made) + 1)), int(2 ** rng.uniform(0, 9))
+        change = int(rng.integers(0, 8))
+        if change < 3 and start < len(made):
+            made[start] ^= 1 << int(rng.integers(0, 8))
+        elif change == 3:
+            made[start : start + 4] = _pick((b"\xff" * 4, b"\0" * 4, b"\xff\xff\xff\x7f", b"\0\0\0\x80"), rng)
+        elif change == 4:
+            del made[start : start + length]
+        elif change == 5:
+            made[start:start] = made[start : start + length]
+        elif change == 6:
+            made[start:start] = rng.bytes(length)
+        else:
+            del made[start:]
+    return bytes(made)
+
+
+def from_tree(tree: Any, dump: Callable[[Any], bytes], values: Sequence[Any] = VALUES) -> Callable[[Rng], bytes]:
+    """Makes files of a damaged tree, some of which are damaged as bytes too."""
+
+    def make(rng: Rng) -> bytes:
+        data = dump(mutate_tree(tree, rng, values))
+        return mutate_bytes(data, rng) if rng.random() < 0.2 else data
+
+    return make
+
+
+def from_text(*texts: str) -> Callable[[Rng], bytes]:
+    """Makes files of damaged text, some of which are damaged as bytes instead."""
+
+    def make(rng: Rng) -> bytes:
+        text = _pick(texts, rng)
+        if rng.random() < 0.2:
+            return mutate_bytes(text.encode(), rng)
+        return mutate_text(text, rng).encode("utf-8")
+
+    return make
+
+
+def from_bytes(*files: bytes) -> Callable[[Rng], bytes]:
+    """Makes damaged copies of files."""
+    return lambda rng: mutate_bytes(_pick(files, rng), rng)
+
+
+def mixed(*makers: Callable[[Rng], bytes]) -> Callable[[Rng], bytes]:
+    """Makes files in one of several ways."""
+    return lambda rng: _pick(makers, rng)(rng)
+
+
+def _pick(items: Sequence[Any], rng: Rng) -> Any:
+    return items[int(rng.integers(0, len(items)))]
+
+
+def _places(tree: Any) -> Iterator[tuple[Any, Any]]:
+    """Every node but the root, as its container and key."""
+    if isinstance(tree, (dict, list)):
+        for key in list(tree) if isinstance(tree, dict) else range(len(tree)):
+            yield tree, key
+            yield from _places(tree[key])

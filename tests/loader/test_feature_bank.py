@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from paddlevideo.loader.feature_bank import read_bank, write_bank
+
+
+@pytest.mark.parametrize("change", [lambda data: data[:-30], lambda data: data[30:], lambda data: b""])
+def test_a_damaged_bank_is_named(tmp_path: Path, change) -> None:
+    write_bank(tmp_path, "Run/a", np.arange(1, 4), np.ones((3, 2), np.float32))
+    path = tmp_path / "Run" / "a.npz"
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(ValueError, match=r"Run/a\.npz: expected arrays frames .*; write the bank with"):
+        read_bank(tmp_path, "Run/a", 2)
