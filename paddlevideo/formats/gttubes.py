@@ -89,9 +89,8 @@ def _integer(value: Any, place: str) -> int:
 
 
 def _boxes(tube: Any, place: str) -> npt.NDArray[np.float64]:
-    rows: npt.NDArray[Any] = (
-        tube if isinstance(tube, np.ndarray) else np.empty(0)
-    )  # lists in each other may stand for endless arrays
+    # Lists in each other may stand for endless arrays.
+    rows: npt.NDArray[Any] = tube if isinstance(tube, np.ndarray) else np.empty(0)
     if rows.dtype.kind not in "iuf" or rows.ndim != 2 or rows.shape[1] != 5 or not np.isfinite(rows).all():
         raise ValueError(
             f"{place}: expected rows of frame, x1, y1, x2, y2, got {rows.dtype} {rows.shape}; get it again"
