@@ -16,6 +16,7 @@ from paddlevideo.types import IntArray
 
 Size = tuple[int, int]  # height, width in pixels
 MAX_FRAMES = 10**7  # of a video: more than four days of 25 a second
+MAX_BOXES = 10**7  # of a file; a few bytes may stand for many, as keyframes or as the same tube again and again
 MAX_CLASSES = 10**4
 NO_TRACK = -1  # of a box without one, in a video where others have one
 
