@@ -20,7 +20,7 @@ def run(arguments: Sequence[str] | None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-c", "--config", type=Path, required=True, help="yaml file")
     parser.add_argument("-o", "--override", action="append", default=[], metavar="KEY=VALUE", help="change a setting")
-    parser.add_argument("--output", type=Path, help="folder of the drawn examples (default: output_dir/dataset)")
+    parser.add_argument("--output", type=Path, help="folder of pictures and defects.txt (default: output_dir/dataset)")
     parser.add_argument("--fast", action="store_true", help="decode only the first frame of each video")
     args = parser.parse_args(arguments)
     start_logging()

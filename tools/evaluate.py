@@ -26,7 +26,7 @@ def run(arguments: Sequence[str] | None) -> None:
         help="change a setting, such as -o DATASET.test.every_frame=true; may be repeated",
     )  # fmt: skip
     parser.add_argument("--protocol", choices=PROTOCOLS, help="metrics to compute (default: those of the config)")
-    parser.add_argument("--output", type=Path, help="folder for metrics.json (default: print the numbers only)")
+    parser.add_argument("--output", type=Path, help="folder for metrics.json and report.html (default: print only)")
     args = parser.parse_args(arguments)
     start_logging()
     rescore(load_config(args.config, args.override), args.detections, args.protocol, args.output)

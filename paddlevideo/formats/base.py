@@ -15,6 +15,7 @@ from paddlevideo.loader.index import ActionIndex
 from paddlevideo.types import IntArray
 
 Size = tuple[int, int]  # height, width in pixels
+MAX_BOXES = 2 * 10**6  # of a file; a few bytes may stand for many, as keyframes or as the same tube again and again
 MAX_CLASSES = 10**4
 NO_TRACK = -1  # of a box without one, in a video where others have one
 

@@ -7,13 +7,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from paddlevideo.formats.base import AnnotatedVideo, Annotation, Format, class_list
+from paddlevideo.formats.base import MAX_BOXES, AnnotatedVideo, Annotation, Format, class_list
 from paddlevideo.formats.structured import Element, read_xml
 from paddlevideo.loader.index import MAX_COUNT
 from paddlevideo.registry import FORMATS
 from paddlevideo.types import IntArray
-
-MAX_BOXES = 10**6  # of a task; a track of two keyframes may stand for as many as the video has frames
 
 
 @FORMATS.register

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from paddlevideo.formats.base import AnnotatedVideo, Annotation, Format, class_list
+from paddlevideo.formats.base import MAX_BOXES, AnnotatedVideo, Annotation, Format, class_list
 from paddlevideo.formats.text import check_file
 from paddlevideo.registry import FORMATS
 from paddlevideo.utils.safe_pickle import load_pickle
@@ -34,12 +34,15 @@ class GttubesFormat(Format):
     def read(self, source: Path) -> Annotation:
         """Read one pickle."""
         check_file(source)
-        content, place, videos = load_pickle(source), str(source), []
+        content, place, videos, total = load_pickle(source), str(source), [], 0
         try:
             classes = class_list((_text(name, f"{place}: labels"), f"{place}: labels") for name in content["labels"])
             splits = {name: self._names(content[f"{name}_videos"], place) for name in ("train", "test")}
             for name in content["gttubes"]:
                 place = f"{source}: {name}"
+                total += sum(len(tube) for tubes in content["gttubes"][name].values() for tube in tubes)
+                if total > MAX_BOXES:
+                    raise ValueError(f"{place}: expected at most {MAX_BOXES} boxes up to here; get the file again")
                 videos.append(_video(content, _text(name, place), classes, place))
         except (TypeError, KeyError, IndexError, AttributeError) as error:
             raise ValueError(

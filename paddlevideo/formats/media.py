@@ -9,7 +9,7 @@ from paddlevideo.loader.sources import VIDEO_SUFFIXES
 
 
 def find_media(root: Path, name: str) -> Path | None:
-    """The video file `name.mp4` (or .avi, ...) or the folder of frames `name`, None if there is none.
+    """The video file `name.mp4` (or .MP4, .avi, ...) or the folder of frames `name`, None if there is none.
 
     Args:
         root: where to look. A name with folders, `Class/video`, may also lie directly in it, as `video`.
@@ -19,11 +19,17 @@ def find_media(root: Path, name: str) -> Path | None:
         ValueError: there are several.
     """
     bases = dict.fromkeys((root / name, root / PurePosixPath(name).name))
-    files = [Path(f"{base}{suffix}") for base in bases for suffix in sorted(VIDEO_SUFFIXES)]
-    found = [*(base for base in bases if base.is_dir()), *(file for file in files if file.is_file())]
+    files = [_find_file(base, suffix) for base in bases for suffix in sorted(VIDEO_SUFFIXES)]
+    found = [*(base for base in bases if base.is_dir()), *(file for file in files if file)]
     if len(found) > 1:
         raise ValueError(f"{name}: expected one file, found {' and '.join(map(str, found))}; remove one")
     return found[0] if found else None
+
+
+def _find_file(base: Path, suffix: str) -> Path | None:
+    """The file with this suffix, in small letters or as cameras write it; some systems take both for one file."""
+    spellings = (Path(f"{base}{spelling}") for spelling in (suffix, suffix.upper()))
+    return next((file for file in spellings if file.is_file()), None)
 
 
 def find_source(video: AnnotatedVideo, root: Path) -> Path:
@@ -51,5 +57,5 @@ def media_folder(path: Path) -> Path:
         FileNotFoundError: it is not there.
     """
     if not path.is_dir():
-        raise FileNotFoundError(f"{path}: no such folder of videos or of frame folders")
+        raise FileNotFoundError(f"{path}: no such folder of videos or of frame folders; check --media")
     return path.resolve()

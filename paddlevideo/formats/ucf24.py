@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from paddlevideo.formats import mat_reader
-from paddlevideo.formats.base import MAX_CLASSES, AnnotatedVideo, Annotation, Format
+from paddlevideo.formats.base import MAX_BOXES, MAX_CLASSES, AnnotatedVideo, Annotation, Format
 from paddlevideo.formats.text import check_file, some
 from paddlevideo.loader.index import Boxes, check_boxes
 from paddlevideo.registry import FORMATS
@@ -84,23 +84,31 @@ def read_tubes(path: Path, tube_ends: str = "drop") -> dict[str, TubeAnnotation]
     content = _load_mat(path) if path.suffix == ".mat" else load_pickle(path)
     if not isinstance(content, dict) or not content:
         raise ValueError(f"{path}: expected a dictionary of videos, got {type(content).__name__}; get the file again")
-    videos = {}
+    videos, total = {}, 0
     for key, node in content.items():
         where = f"{path}: {key}"
         if not isinstance(key, str) or key.count("/") != 1:
             raise ValueError(f"{where}: expected names like Class/video; get the file again")
         try:
-            label, num_frames = int(node["label"]), int(node["numf"])  # arithmetic with their uint8 would overflow
-            if not 0 <= label < MAX_CLASSES:
-                raise ValueError(f"the label should be in 0..{MAX_CLASSES - 1}, got {label}")
-            tubes = [_tube_boxes(tube, n, label, tube_ends) for n, tube in enumerate(node["annotations"])]
-            rows = sort_rows(np.concatenate([np.zeros((0, 7)), *tubes]))
+            total += sum(len(tube["boxes"]) for tube in node["annotations"])
+            if total > MAX_BOXES:
+                raise ValueError(f"expected at most {MAX_BOXES} boxes up to here")
+            label, num_frames, rows = _read_video(node, tube_ends)
         except (TypeError, KeyError, IndexError, ValueError, OverflowError) as error:
             text = f"expected label, numf and tubes ({type(error).__name__}: {error}); get the file again"
             raise ValueError(f"{where}: {text}") from error
         check_boxes(rows[:, :6], num_frames, label + 1, where)
         videos[str(key)] = TubeAnnotation(label, num_frames, rows[:, :6], rows[:, 6].astype(np.int64))
     return videos
+
+
+def _read_video(node: Mapping[str, Any], tube_ends: str) -> tuple[int, int, np.ndarray]:
+    """Label, number of frames, and the rows `[N, 7]` of all tubes."""
+    label, num_frames = int(node["label"]), int(node["numf"])  # arithmetic with their uint8 would overflow
+    if not 0 <= label < MAX_CLASSES:
+        raise ValueError(f"the label should be in 0..{MAX_CLASSES - 1}, got {label}")
+    tubes = [_tube_boxes(tube, n, label, tube_ends) for n, tube in enumerate(node["annotations"])]
+    return label, num_frames, sort_rows(np.concatenate([np.zeros((0, 7)), *tubes]))
 
 
 def _tube_boxes(tube: Mapping[str, Any], actor: int, label: int, tube_ends: str) -> np.ndarray:

@@ -298,7 +298,7 @@ def _properties(path: str, mtime: int, num_bytes: int) -> tuple[tuple[int, int],
     """
     with _capture(Path(path)) as capture:
         fps, length = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        nothing = f"{path}: no frame can be decoded; the video is empty or damaged"
+        nothing = f"{path}: no frame can be decoded, the video is empty or damaged; get it again"
         if not capture.grab():
             raise ValueError(nothing)
         height, width = _retrieve(capture, nothing).shape[:2]
@@ -388,11 +388,13 @@ def _lost(path: str | Path, number: int, num_frames: int | None = None) -> str:
 def _capture(path: Path, *properties: int) -> Iterator[cv2.VideoCapture]:
     with path.open("rb") as file:
         if b"\0" not in file.read(_TEXT_PROBE_BYTES):  # FFmpeg would draw the letters of a text as frames
-            raise ValueError(f"{path}: not a video but a text or an empty file; expected mp4, avi, ...")
+            raise ValueError(f"{path}: not a video but a text or an empty file; get it again, as mp4, avi, ...")
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1, *properties])
     try:
         if not capture.isOpened():
-            raise ValueError(f"{path}: cannot be opened as a video; it is damaged or of an unknown format")
+            raise ValueError(
+                f"{path}: cannot be opened as a video, it is damaged or of an unknown format; get it again"
+            )
         yield capture
     finally:
         capture.release()

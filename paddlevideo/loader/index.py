@@ -27,6 +27,7 @@ from paddlevideo.utils.files import parse_json_line, write_atomically
 
 FORMAT, VERSION = "action-boxes", 1
 REMEDY = "build the index anew"
+MEND = "mend the file or make it anew"
 MAX_COUNT = 10**7  # frames of a video, which are more than four days of 25 a second, and pixels of a side
 _HEADER_KEYS = {"format", "version", "classes", "root"}
 _VIDEO_KEYS = {"id", "source", "num_frames", "size", "boxes"}
@@ -101,8 +102,9 @@ def scan_index(path: str | Path) -> IndexScan:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path}: no such index file; tools/convert_dataset.py makes one from the annotation of other tools "
-            "(docs/own_data.md), data/ucf24/build_split.py from the YOWO archive layout (data/ucf24/README.md)"
+            f"{path}: no such index file; data/ucf24/build_split.py makes that of UCF101-24 from the YOWO archive "
+            "(rgb-images, labels, splitfiles) or from the original videos and pyannot.pkl, see data/ucf24/README.md; "
+            "tools/convert_dataset.py makes those of other data and of your own, see docs/own_data.md"
         )
     with path.open("rb") as file:
         try:
@@ -213,28 +215,31 @@ def _check_header(node: Any, where: str) -> tuple[tuple[str, ...], str]:
         raise ValueError(f"{where}: expected the header {expected}, got {str(node)[:100]}; build the index anew")
     classes, root = node["classes"], node["root"]
     if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
-        raise ValueError(f"{where}: classes should be a list of names, got {str(classes)[:100]}")
+        raise ValueError(f"{where}: classes should be a list of names, got {str(classes)[:100]}; {MEND}")
     if len(set(classes)) < len(classes):
-        raise ValueError(f"{where}: a class name stands twice in {classes}")
+        raise ValueError(f"{where}: a class name stands twice in {classes}; {MEND}")
     if not isinstance(root, str):
-        raise ValueError(f"{where}: root should be a folder, got {root!r}")
+        raise ValueError(f"{where}: root should be a folder, got {root!r}; {MEND}")
     return tuple(classes), root
 
 
 def _video(node: Any, root: Path, num_classes: int, where: str) -> tuple[VideoEntry, list[Defect]]:
     """The video of a line with the boxes that can be right, and what is wrong with the others."""
     if not isinstance(node, dict) or set(node) != _VIDEO_KEYS:
-        raise ValueError(f"{where}: expected a video with {', '.join(sorted(_VIDEO_KEYS))}, got {str(node)[:100]}")
+        keys = ", ".join(sorted(_VIDEO_KEYS))
+        raise ValueError(f"{where}: expected a video with {keys}, got {str(node)[:100]}; {MEND}")
     for key in ("id", "source"):
         if not isinstance(node[key], str) or not node[key]:
-            raise ValueError(f"{where}: {key} should be a text, got {node[key]!r}")
+            raise ValueError(f"{where}: {key} should be a text, got {node[key]!r}; {MEND}")
         if PurePosixPath(node[key]).is_absolute() or ".." in PurePosixPath(node[key]).parts:
-            raise ValueError(f"{where}: {key} should lie inside of the root, got {node[key]!r}; {REMEDY}")
+            raise ValueError(f"{where}: {key} should lie inside of the root, got {node[key]!r}; {MEND}")
     size, where = node["size"], f"{where}: {node['id']}"
     if not are_counts(node["num_frames"]):
-        raise ValueError(f"{where}: num_frames should be an integer in 1..{MAX_COUNT}, got {node['num_frames']!r}")
+        raise ValueError(
+            f"{where}: num_frames should be an integer in 1..{MAX_COUNT}, got {node['num_frames']!r}; {MEND}"
+        )
     if not isinstance(size, list) or len(size) != 2 or not are_counts(*size):
-        raise ValueError(f"{where}: size should be height, width in pixels, 1..{MAX_COUNT}, got {size!r}")
+        raise ValueError(f"{where}: size should be height, width in pixels, 1..{MAX_COUNT}, got {size!r}; {MEND}")
     rows = _box_array(node["boxes"], where)
     has_actors = rows.shape[1] == 7
     defects = _actor_defects(rows, where) if has_actors else {}
@@ -262,7 +267,7 @@ def _box_array(rows: Any, where: str) -> npt.NDArray[np.float64]:
     if array.dtype.kind not in "iuf" or array.ndim != 2 or array.shape[1] not in (6, 7):
         raise ValueError(
             f"{where}: boxes should be rows of 6 numbers, frame, label, x1, y1, x2, y2, or all of 7 with the actor; "
-            f"got {str(rows)[:100]}"
+            f"got {str(rows)[:100]}; {MEND}"
         )
     return array.astype(np.float64)
 
@@ -279,7 +284,7 @@ def _actor_defects(rows: npt.NDArray[np.float64], where: str) -> dict[int, Defec
     tubes = "as its boxes are a tube, got another in {}; give the other tube an actor number of its own"
     found: dict[int, Defect] = {}
     for numbers, expected in (
-        (np.flatnonzero(wrong), "the actor should be an integer from 0, got {}"),
+        (np.flatnonzero(wrong), f"the actor should be an integer from 0, got {{}}; {MEND}"),
         (repeated, f"an actor should have one box on a frame, {tubes}"),
         (relabelled, f"an actor should have boxes of one label, {tubes}"),
     ):
@@ -326,6 +331,6 @@ def _box_defects(boxes: Boxes, num_frames: int, num_classes: int, where: str) ->
     found: dict[int, Defect] = {}
     for kind, good, expected in rules:
         for row in np.flatnonzero(~good).tolist():
-            text = f"{where}: box {row + 1}: {expected}, got {boxes[row].tolist()}"
+            text = f"{where}: box {row + 1}: {expected}, got {boxes[row].tolist()}; {MEND}"
             found.setdefault(row, Defect(kind, text))
     return found

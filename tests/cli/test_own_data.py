@@ -145,6 +145,34 @@ def check_index(folder: Path) -> None:
         np.testing.assert_allclose(video.boxes, drawn, atol=1e-6)
 
 
+def block(kind: str) -> str:
+    """The first block of a kind on the page."""
+    found = re.search(rf"```{kind}\n(.*?)```", (REPOSITORY / PAGE).read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    return found[1]
+
+
+def test_the_index_of_the_page_is_one(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text(block("jsonl"))
+    index = read_index(tmp_path / "train.jsonl")
+    one, two = index.videos
+    assert (index.classes, one.source, one.size) == (("Rise", "Cross"), tmp_path / "videos/monday_one.mp4", (300, 400))
+    assert (one.boxes[:, 0].tolist(), len(two.boxes)) == ([5, 6], 0)
+
+
+def test_the_config_of_the_page_names_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(REPOSITORY / "configs", "configs")
+    Path("mine").mkdir()
+    Path("mine/classes.txt").write_text("Rise\nCross\n")
+    path = Path("configs/localization/mine.yaml")
+    path.write_text(block("yaml"))
+    config = load_config(path)
+    assert list(config.classes) == ["Rise", "Cross"]
+    assert [config.DATASET[phase]["index"] for phase in ("train", "test")] == ["mine/train.jsonl", "mine/test.jsonl"]
+    assert (config.DATASET["train"]["name"], config.output_dir) == ("ActionDataset", "mine/output")
+
+
 def test_the_settings_of_the_page_exist(tiny_config: Config, tmp_path: Path) -> None:
     save_config(tiny_config, tmp_path / "config.yaml")
     text = (REPOSITORY / PAGE).read_text(encoding="utf-8")

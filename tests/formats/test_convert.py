@@ -128,16 +128,18 @@ def test_several_sources(tmp_path: Path) -> None:
 
 def test_absent_media(index: Path, tmp_path: Path) -> None:
     source = write_json(tmp_path / "a.json", CONTENT)
-    with pytest.raises(FileNotFoundError, match="gone: no such folder of videos"):
+    with pytest.raises(FileNotFoundError, match=r"gone: no such folder of videos .*; check --media"):
         convert("--from", "coco", source, "--media", tmp_path / "gone", "-o", tmp_path / "out")
     base = ("--from", "coco", source, "--media", tmp_path / "media", "-o", tmp_path / "out")
     with pytest.raises(FileNotFoundError, match=r"\$\.videos\[0\]: no video file or folder of frames for day/v1 in"):
         convert(*base)
     write_frames(tmp_path / "media" / "v1", 9, (300, 400))  # without the folder in its id
     convert(*base, "--split", f"test={write_text(tmp_path / 'test.txt', 'day/v1')}")
-    (tmp_path / "media" / "v1.mp4").touch()
-    with pytest.raises(ValueError, match=r"day/v1: expected one file, found .*v1 and .*v1\.mp4; remove one"):
-        convert(*base, "--split", f"test={tmp_path / 'test.txt'}")
+    for name in ("v1.mp4", "v1.MP4"):  # as cameras write it
+        (tmp_path / "media" / name).touch()
+        with pytest.raises(ValueError, match=rf"day/v1: expected one file, found .*v1 and .*{name}; remove one"):
+            convert(*base, "--split", f"test={tmp_path / 'test.txt'}")
+        (tmp_path / "media" / name).unlink()
 
 
 @pytest.mark.parametrize("dataset", ["ava", "jhmdb", "ucf24"])

@@ -153,6 +153,17 @@ def test_pyannot_with_lists(tmp_path: Path) -> None:
     assert video.actors.tolist() == [0, 0, 1, 1]
 
 
+def test_a_tube_may_not_stand_there_endlessly(tmp_path: Path) -> None:
+    """A pickle names what it has already in two bytes."""
+    tube = np.ones((5000, 5))
+    gttubes = {**GTTUBES, "gttubes": {"wave/v1": {1: [tube] * 5000}}}
+    with pytest.raises(ValueError, match=r"GT\.pkl: wave/v1: expected at most 2000000 boxes"):
+        convert("--from", "gttubes", write_pickle(tmp_path / "GT.pkl", gttubes), "-o", tmp_path / "out")
+    node = {"label": 0, "numf": 5000, "annotations": [{"label": 0, "sf": 0, "ef": 5000, "boxes": tube[:, :4]}] * 5000}
+    with pytest.raises(ValueError, match=r"a\.pkl: Run/v: .*expected at most 2000000 boxes"):
+        read_tubes(write_pickle(tmp_path / "a.pkl", {"Run/v": node}))
+
+
 def as_mat(content: dict[str, Any]) -> Any:
     """What `scipy.io.savemat` makes into the structs of finalAnnots.mat."""
     videos = np.zeros((1, len(content)), [("name", object), ("num_imgs", object), ("tubes", object)])

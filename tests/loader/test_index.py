@@ -135,7 +135,8 @@ def test_failed_write_keeps_the_old_file(tmp_path):
 
 
 def test_missing_file_names_both_ways(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"train\.jsonl: .*build_split\.py.*rgb-images.*pyannot\.pkl"):
+    ways = r"train\.jsonl: .*build_split\.py.*rgb-images.*pyannot\.pkl.*convert_dataset\.py"
+    with pytest.raises(FileNotFoundError, match=ways):
         read_index(tmp_path / "train.jsonl")
 
 

@@ -21,7 +21,7 @@ class ActionDataset(VideoDataset):
     """Every annotated frame is a sample, and as many frames without action as asked for, or every frame is.
 
     Args:
-        index: file written by `data/ucf24/build_split.py`.
+        index: annotation file, see `loader/index.py`.
         classes: the config's class names, which the index must share.
         sampler: chooses the frames of a clip.
         transforms: augmentation.
