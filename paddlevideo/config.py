@@ -13,6 +13,7 @@ import yaml
 
 from paddlevideo.registry import suggestion
 from paddlevideo.types import Node
+from paddlevideo.utils.files import write_atomically
 
 Tree = dict[str, Any]
 AmpLevel = Literal["O0", "O1"]
@@ -42,8 +43,12 @@ class Config:
     amp_level: AmpLevel = "O0"
     max_iters: int | None = None
     val_interval: int = 1  # epochs
+    save_interval: int = 1  # epochs between checkpoints
+    save_minutes: float | None = None  # longest time between checkpoints, 0 is after every batch
+    keep: int = 2  # newest checkpoints that are kept, besides the best
     log_interval: int = 10  # batches
     output_dir: str = "output"
+    plugins: Sequence[str] = ()  # modules of a user's own that register parts (docs/plugins.md)
 
     def to_dict(self) -> Tree:
         """Plain containers, as written to `config.yaml`."""
@@ -92,7 +97,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 
 def save_config(config: Config, path: Path) -> None:
     """Write the resolved config, readable by `load_config`."""
-    path.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
+    text = yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True, width=120)
+    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
 
 
 def read_yaml(path: Path) -> Any:
@@ -171,8 +177,17 @@ def _check(tree: Tree, path: Path) -> Config:
             raise TypeError(f"{path}: {key} should be {expected}, got {value!r}")
     if "MODEL" not in tree:
         raise KeyError(f"{path}: section MODEL is missing")
-    least = {"epochs": 1, "batch_size": 1, "accumulation": 1, "val_interval": 1, "log_interval": 1, "max_iters": 1}
-    for key, bound in {**least, "seed": 0, "num_workers": 0}.items():
+    from_one = (
+        "epochs",
+        "batch_size",
+        "accumulation",
+        "val_interval",
+        "log_interval",
+        "max_iters",
+        "save_interval",
+        "keep",
+    )
+    for key, bound in {**dict.fromkeys(from_one, 1), "seed": 0, "num_workers": 0, "save_minutes": 0}.items():
         if (value := tree.get(key)) is not None and value < bound:
             raise ValueError(f"{path}: {key} should be at least {bound}, got {value}")
     return Config(**{**tree, "classes": _read_classes(tree.get("classes"), path)})
@@ -194,7 +209,7 @@ def _expectation(key: str, hint: Any, value: Any) -> str | None:
     if typing.get_origin(hint) is Literal:
         return None if value in typing.get_args(hint) else f"one of {', '.join(typing.get_args(hint))}"
     allowed = tuple(part for part in (typing.get_args(hint) or (hint,)))
-    fits = isinstance(value, allowed) and not isinstance(value, bool)
+    fits = isinstance(value, (*allowed, int) if float in allowed else allowed) and not isinstance(value, bool)
     return None if fits else " or ".join("null" if part is type(None) else part.__name__ for part in allowed)
 
 

@@ -28,19 +28,19 @@ RUN_FRAMES = 256  # at 224x224 they are 39 MB, as much as 4 clips of 16 frames i
 
 
 class EpochShuffle(Sampler):
-    """Sample numbers in an order that follows from seed and epoch; `limit` cuts an epoch short."""
+    """Sample numbers in an order that follows from seed and epoch, those from place `first` to before `limit`."""
 
     def __init__(self, dataset: VideoDataset, seed: int) -> None:
         super().__init__(dataset)
         self.dataset, self.seed = dataset, seed
-        self.limit: int | None = None
+        self.first, self.limit = 0, len(dataset)
 
     def __iter__(self) -> Iterator[int]:
         order = np.random.default_rng((self.seed, self.dataset.epoch)).permutation(len(self.dataset))
-        return iter(order[: self.limit].tolist())
+        return iter(order[self.first : self.limit].tolist())
 
     def __len__(self) -> int:
-        return len(self.dataset) if self.limit is None else min(len(self.dataset), self.limit)
+        return min(len(self.dataset), self.limit) - self.first
 
 
 class Batches(ABC):
