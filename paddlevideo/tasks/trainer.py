@@ -63,10 +63,10 @@ class Trainer:
         self.optimizer = build_optimizer(config.OPTIMIZER, self.model)
         self.amp_level = _supported_amp_level(config.amp_level)
         self.scaler = paddle.amp.GradScaler(enable=self.amp_level != "O0")
-        self.progress = RunProgress()
+        self.progress, self.gradients = RunProgress(), Gradients(self.model)
         self.holders: dict[str, StateHolder] = {  # what changes in training, besides the weights
             "optimizer": OptimizerState(self.model, self.optimizer),
-            "gradients": Gradients(self.model),
+            "gradients": self.gradients,
             "scaler": Scaler(self.scaler),
             "progress": self.progress,
         }
@@ -152,6 +152,7 @@ class Trainer:
                 f"The weights in {self.folder} are those of the last checkpoint; lower the learning rate or check "
                 "these samples"
             )
+        self.gradients.put_back()
         divisor = group if self.config.accumulation_reduction == "mean" else 1
         self.scaler.scale(losses["loss"] / divisor).backward()
         if is_last_of_group:

@@ -141,18 +141,27 @@ class Gradients:
 
     def __init__(self, model: nn.Layer) -> None:
         self.model = model
+        self.waiting: dict[str, Any] = {}
 
     def state_dict(self) -> dict[str, Any]:
         """Arrays by the names of the parameters; none after the weights have moved."""
-        return {name: p.grad.numpy() for name, p in self.model.named_parameters() if p.grad is not None}
+        own = {name: p.grad.numpy() for name, p in self.model.named_parameters() if p.grad is not None}
+        return {**self.waiting, **own}
 
     def set_state_dict(self, state: dict[str, Any]) -> None:
-        """See `StateHolder`."""
-        parameters = dict(self.model.named_parameters())
-        for name, value in state.items():
-            if name not in parameters:
-                raise ValueError(f"has a gradient for {name}, which the model of the config does not have")
-            parameters[name].grad = paddle.to_tensor(value)
+        """See `StateHolder`; they wait for `put_back`."""
+        if unknown := set(state) - {name for name, _ in self.model.named_parameters()}:
+            raise ValueError(f"has a gradient for {min(unknown)}, which the model of the config does not have")
+        self.waiting = dict(state)
+
+    def put_back(self) -> None:
+        """Give the parameters the gradients that were set.
+
+        To be called between forward and backward, as the first forward of a static graph takes gradients away.
+        """
+        for name, parameter in self.model.named_parameters() if self.waiting else ():
+            if name in self.waiting:
+                parameter.grad = paddle.to_tensor(self.waiting.pop(name))
 
 
 class Scaler:

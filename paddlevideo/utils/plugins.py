@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+OWN = Path(__file__).parents[1]
+
 
 def add_plugin_argument(parser: argparse.ArgumentParser) -> None:
     """The option `--plugin`."""
@@ -36,7 +38,8 @@ def import_plugins(modules: Sequence[str]) -> None:
                     f"plugin {name}: no module {error.name} is found; install it, or put the folder that it lies in "
                     "into PYTHONPATH"
                 ) from error
-            place = traceback.extract_tb(error.__traceback__)[-1]
+            frames = traceback.extract_tb(error.__traceback__)
+            place = [frame for frame in frames if not Path(frame.filename).is_relative_to(OWN)][-1]
             text = error.args[0] if isinstance(error, KeyError) and error.args else error
             raise RuntimeError(
                 f"plugin {name}: importing it raised at {place.filename}:{place.lineno} {type(error).__name__}: {text}"

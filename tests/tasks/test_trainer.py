@@ -84,14 +84,6 @@ def test_a_new_run_puts_the_files_of_an_earlier_one_aside(tiny_config: Config, t
     assert len(epochs_in(tmp_path)) == 1
 
 
-def assert_same_run(whole: Path, parts: Path, config: Config) -> None:
-    assert_equal(weights_of(whole, config), weights_of(parts, config))
-    states = [load_pickle(folder / "last" / "training.pdopt") for folder in (whole, parts)]
-    assert_equal(*(state["optimizer"]["arrays"] for state in states))
-    assert states[0]["progress"] == states[1]["progress"]
-    assert (whole / "metrics.jsonl").read_bytes() == (parts / "metrics.jsonl").read_bytes()
-
-
 @pytest.fixture(scope="module")
 def grouped(tiny_config: Config) -> Config:
     """Two epochs of four batches, which move the weights in pairs."""

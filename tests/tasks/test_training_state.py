@@ -20,15 +20,16 @@ def network() -> nn.Layer:
     return nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1D(3), nn.Linear(3, 1))
 
 
-def backward(model: nn.Layer, number: int) -> None:
-    x = paddle.to_tensor(np.random.default_rng(number).random((4, 2), np.float32))
-    (model(x) ** 2).sum().backward()
-
-
-def train(model: nn.Layer, optimizer: paddle.optimizer.Optimizer, numbers: range) -> None:
+def train(
+    model: nn.Layer, optimizer: paddle.optimizer.Optimizer, numbers: range, gradients: Gradients | None = None
+) -> None:
     """Steps that move the weights after every second batch."""
     for number in numbers:
-        backward(model, number)
+        x = paddle.to_tensor(np.random.default_rng(number).random((4, 2), np.float32))
+        loss = (model(x) ** 2).sum()
+        if gradients is not None:
+            gradients.put_back()
+        loss.backward()
         if number % 2:
             optimizer.step()
             optimizer.clear_grad(set_to_zero=False)
@@ -47,11 +48,14 @@ def test_training_continues_within_a_group_as_if_never_stopped(tmp_path: Path) -
     other, progress = network(), RunProgress()  # its parameters have other global names in Paddle
     resumed = build_optimizer(ADAM, other)
     load_weights(other, tmp_path / "w.pdparams")
-    holders = {"optimizer": OptimizerState(other, resumed), "gradients": Gradients(other)}
+    gradients = Gradients(other)
+    holders = {"optimizer": OptimizerState(other, resumed), "gradients": gradients}
     load_states({**holders, "progress": progress}, tmp_path / "t.pdopt")
     assert progress == RunProgress(epoch=1, best=0.5)
     assert resumed.get_lr() == 0.05
-    train(other, resumed, range(3, 6))
+    save_states({**holders, "progress": progress}, tmp_path / "again.pdopt")  # stopped before the first batch
+    assert (tmp_path / "again.pdopt").read_bytes() == (tmp_path / "t.pdopt").read_bytes()
+    train(other, resumed, range(3, 6), gradients)
     for one, two in zip(whole.state_dict().values(), other.state_dict().values(), strict=True):
         np.testing.assert_array_equal(one.numpy(), two.numpy())
 
@@ -63,7 +67,7 @@ def test_states_of_another_model_are_named(tmp_path: Path) -> None:
     save_states({"optimizer": OptimizerState(model, optimizer)}, tmp_path / "t.pdopt")
     with pytest.raises(ValueError, match=r"t\.pdopt: has a state for [12]\.\w+, which the model"):
         load_states({"optimizer": OptimizerState(other, build_optimizer(ADAM, other))}, tmp_path / "t.pdopt")
-    backward(model, 0)
+    train(model, optimizer, range(1))
     save_states({"gradients": Gradients(model)}, tmp_path / "g.pdopt")
     with pytest.raises(ValueError, match=r"g\.pdopt: has a gradient for 1\.weight, which the model"):
         load_states({"gradients": Gradients(other)}, tmp_path / "g.pdopt")
