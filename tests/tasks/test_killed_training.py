@@ -29,6 +29,7 @@ SERVER.set_forkserver_preload(["visualdl", "paddlevideo.tasks.trainer"])
 
 def train(config: Config, started: Connection) -> None:
     """What is killed: a run that goes on where it can."""
+    multiprocessing.set_start_method("fork", force=True)  # for workers, as in a process of its own
     use_device("cpu")
     trainer = Trainer(config, resume=(Path(config.output_dir) / "last").exists())
     started.send(None)
