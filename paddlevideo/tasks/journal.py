@@ -42,8 +42,9 @@ class Journal:
         self.file.seek(0, os.SEEK_END)
         remove(folder / CURVES)
         self.board = LogWriter(logdir=str(folder / CURVES))
-        for _, line in read_json_lines(self.path, f"delete {self.path} if its numbers are not needed"):
-            self._draw(line)
+        for _, lines in read_json_lines(self.path, f"delete {self.path} if its numbers are not needed"):
+            for line in lines:
+                self._draw(line)
 
     def __enter__(self) -> Journal:
         return self
