@@ -111,7 +111,7 @@ def read_yaml(path: Path) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader  # nosec B506
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: not a yaml file: {error}") from error
 
@@ -139,7 +139,7 @@ def _override(tree: Tree, text: str) -> None:
     if not equals:
         raise ValueError(f"-o {text}: expected KEY=VALUE, such as -o MODEL.input.num_frames=8")
     try:
-        parsed = yaml.load(value, Loader=_Loader)
+        parsed = yaml.load(value, Loader=_Loader)  # a SafeLoader  # nosec B506
     except yaml.YAMLError as error:
         raise ValueError(f"-o {text}: the value is not yaml: {error}") from error
     *parents, last = dotted.split(".")

@@ -66,7 +66,7 @@ def _download(url: str, partial: Path) -> None:
     have = partial.stat().st_size if partial.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        answer = urllib.request.urlopen(request, timeout=TIMEOUT)
+        answer = urllib.request.urlopen(request, timeout=TIMEOUT)  # http or https only  # nosec B310
     except urllib.error.HTTPError as error:
         if error.code == RANGE_NOT_SATISFIABLE and have:  # all of it is here
             return
