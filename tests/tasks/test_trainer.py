@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from paddle import nn
 
 from paddlevideo.config import Config, load_config
+from paddlevideo.tasks import trainer as trainer_module
 from paddlevideo.tasks.checkpoint import load_weights
 from paddlevideo.tasks.checkpoint_store import checkpoints_in
 from paddlevideo.tasks.detection_file import read_detections
@@ -24,6 +26,14 @@ from paddlevideo.utils.device import seed_everything
 from paddlevideo.utils.safe_pickle import load_pickle
 from paddlevideo.utils.signals import StoppedError
 from paddlevideo.weights import read_weights
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eager_convolutions() -> Iterator[None]:
+    """Each of the many trainers here would convert its network for seconds; killed runs are tested with that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer_module, "use_onednn", lambda network: None)
+        yield
 
 
 def weights_of(folder: Path, config: Config) -> dict[str, np.ndarray]:

@@ -69,7 +69,7 @@ def test_states_of_another_model_are_named(tmp_path: Path) -> None:
         load_states({"optimizer": OptimizerState(other, build_optimizer(ADAM, other))}, tmp_path / "t.pdopt")
     train(model, optimizer, range(1))
     save_states({"gradients": Gradients(model)}, tmp_path / "g.pdopt")
-    with pytest.raises(ValueError, match=r"g\.pdopt: has a gradient for 1\.weight, which the model"):
+    with pytest.raises(ValueError, match=r"g\.pdopt: has a gradient for 1\.\w+, which the model"):
         load_states({"gradients": Gradients(other)}, tmp_path / "g.pdopt")
 
 
