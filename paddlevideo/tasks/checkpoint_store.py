@@ -95,7 +95,7 @@ class CheckpointStore:
             best: the one that was the best then, if there was one.
 
         Returns:
-            Whether there is a best one now.
+            Whether that one is still there; if not, `best` stays what it is until there is a new one.
         """
         for unfinished in [
             *self.root.glob(f".*{TEMPORARY}"),
@@ -110,7 +110,8 @@ class CheckpointStore:
         if best is not None and (self.root / best).is_dir():
             self.point(BEST, best)
             return True
-        put_aside([self.folder / BEST, self.folder / f"{BEST}.pdparams"], self.folder / EARLIER)
+        if not (self.folder / BEST).exists():  # what it meant is put aside
+            put_aside([self.folder / BEST, self.folder / f"{BEST}.pdparams"], self.folder / EARLIER)
         return False
 
 

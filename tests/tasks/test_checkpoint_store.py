@@ -110,7 +110,10 @@ def test_going_on_from_an_earlier_one(tmp_path: Path) -> None:
     assert facts_beside(tmp_path / "best.pdparams") == {"by": "1"}
     assert [path.name for path in checkpoints_in(tmp_path / "earlier" / "checkpoints")] == ["3"]
     assert not store.continue_from("2", best="0")  # which was deleted before
-    assert not (tmp_path / "best.pdparams").is_symlink()
+    assert facts_beside(tmp_path / "best.pdparams") == {"by": "1"}
+    store.point("best", "2")
+    assert not store.continue_from("1", best=None)
+    assert not (tmp_path / "best.pdparams").is_symlink()  # as 2 is not there any more
     store.save("3", write("again"), {}, is_best=False)
     assert (tmp_path / "last.pdparams").read_text() == "weights.pdparams of again"
 
