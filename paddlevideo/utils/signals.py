@@ -1,7 +1,8 @@
-"""Signals that ask a program to end: noted, so that it can end in good order."""
+"""Signals that ask a program to end: noted, so that it can end in good order; and processes that end with others."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import threading
@@ -9,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 ASKING = (signal.SIGTERM, signal.SIGINT)
+_PR_SET_PDEATHSIG = 1  # of Linux' prctl.h
 
 
 class StoppedError(Exception):
@@ -51,3 +53,10 @@ class StopSignals:
             signal.signal(one, signal.SIG_DFL)
         if os.getpid() == self._owner:  # not through a logger, which may be in the middle of a line
             os.write(2, b"\nsaving, then stopping; a second signal stops at once and saves nothing\n")
+
+
+def end_with_parent() -> None:
+    """Let this process be killed when the one that started it is gone, on Linux; elsewhere it is left to itself."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "prctl"):
+        library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

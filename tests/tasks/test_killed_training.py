@@ -72,9 +72,19 @@ def kill(config: Config, rng: np.random.Generator) -> None:
     while left:
         left -= moments.recv() == kind  # an EOFError if the process has ended
     time.sleep(rng.uniform(0, LONGEST))
+    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     process.kill()
     process.join()
+    deadline = time.monotonic() + 5
+    while any(map(is_running, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not list(filter(is_running, workers))
     assert process.exitcode == -signal.SIGKILL
+
+
+def is_running(pid: str) -> bool:
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "State:\tZ" not in status.read_text()
 
 
 def arrays_in(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
