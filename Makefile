@@ -1,4 +1,5 @@
-# make demo: from a fresh clone to boxes on a video. make test: the whole suite. make fuzz: damaged files. make ablation: what each branch is worth.
+# make demo: from a fresh clone to boxes on a video. make test: the whole suite. make ablation: what each branch is worth.
+# make fuzz: damaged files. make audit: unsafe code, and packages with known vulnerabilities; needs the network.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -7,7 +8,7 @@ DATA ?= data/sample
 VIDEOS ?=
 DEMO ?= demo
 
-.PHONY: demo ablation test fuzz lint clean
+.PHONY: demo ablation test fuzz lint audit clean
 
 $(BIN)/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +39,11 @@ lint: $(BIN)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+audit: $(BIN)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[audit]'
+	$(BIN)/bandit --quiet --recursive --severity-level medium paddlevideo main.py tools data benchmarks
+	$(BIN)/pip-audit --skip-editable
 
 clean:
 	rm -rf $(DEMO) output inference predictions

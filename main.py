@@ -7,17 +7,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from paddlevideo.config import Config, load_config
+from paddlevideo.config import Config
 from paddlevideo.engines import add_options, chosen_options
-from paddlevideo.tasks.evaluation import measure
+from paddlevideo.tasks.evaluation import measure, test
 from paddlevideo.tasks.exporter import export_weights
 from paddlevideo.tasks.predictor import Predictor
 from paddlevideo.tasks.summary import summarize
 from paddlevideo.tasks.trainer import Trainer
-from paddlevideo.utils.command import run_command
+from paddlevideo.utils.command import chosen_config, run_command
 from paddlevideo.utils.device import use_device
 from paddlevideo.utils.files import output_folder
 from paddlevideo.utils.logging import start_logging
+from paddlevideo.utils.plugins import add_plugin_argument
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -28,6 +29,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "-o", "--override", action="append", default=[], metavar="KEY=VALUE",
         help="change a setting, such as -o MODEL.input.size=160; may be repeated",
     )  # fmt: skip
+    add_plugin_argument(parser)
     job = parser.add_mutually_exclusive_group()
     job.add_argument("--test", action="store_true", help="measure weights, or an export folder, on the test set")
     job.add_argument("--export", action="store_true", help="write a Paddle Inference model to output_dir/inference")
@@ -40,7 +42,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--validate", action=argparse.BooleanOptionalAction, default=True, help="measure while training (default: yes)"
     )
-    parser.add_argument("--resume", action="store_true", help="continue from output_dir/last.*")
+    parser.add_argument(
+        "--resume", nargs="?", type=Path, const=True, default=False, metavar="CHECKPOINT",
+        help="continue from output_dir/last, or from another folder in output_dir/checkpoints",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, help="start of all random numbers")
     parser.add_argument("--amp", action="store_true", help="train in mixed precision (level O1)")
     parser.add_argument("--amp_level", choices=("O0", "O1"), help="mixed precision level")
@@ -51,13 +56,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def resolve(args: argparse.Namespace) -> Config:
     """The config of the command line: file, overrides, flags."""
-    path = args.config or (Path(args.weights).parent / "config.yaml" if args.weights else None)
-    if path is None:
-        raise ValueError("give a config with -c, or weights with -w that have a config.yaml beside them")
     amp_level = args.amp_level or ("O1" if args.amp else None)
     flags = {"seed": args.seed, "amp_level": amp_level, "max_iters": args.max_iters}
     chosen = [f"{key}={value}" for key, value in flags.items() if value is not None]
-    return load_config(path, [*args.override, *chosen])
+    return chosen_config(args.config, args.weights, [*args.override, *chosen], args.plugin)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -78,13 +80,12 @@ def run(args: argparse.Namespace) -> None:
     elif args.test:
         start_logging(output_folder(config.output_dir) / "test.log")
         if args.model is None:
-            predictor = Predictor.from_checkpoint(config, args.weights)
+            test(config, args.weights)
         else:
-            predictor = Predictor.from_export(args.model, **options)
-        measure(config, predictor)
+            measure(config, Predictor.from_export(args.model, **options))
     else:
         if args.resume and args.weights is not None:
-            raise ValueError("--resume continues from output_dir/last.pdparams; leave out -w")
+            raise ValueError("--resume continues from a checkpoint in output_dir; leave out -w")
         start_logging(output_folder(config.output_dir) / "train.log")
         Trainer(config, args.weights, validate=args.validate, resume=args.resume).fit()
 

@@ -14,6 +14,7 @@ import yaml
 
 from paddlevideo.registry import suggestion
 from paddlevideo.types import Node
+from paddlevideo.utils.files import write_atomically
 
 Tree = dict[str, Any]
 MAX_NODES = 100_000  # of a yaml file, with all that its aliases stand for
@@ -44,8 +45,12 @@ class Config:
     amp_level: AmpLevel = "O0"
     max_iters: int | None = None
     val_interval: int = 1  # epochs
+    save_interval: int = 1  # epochs between checkpoints
+    save_minutes: float | None = None  # longest time between checkpoints, 0 is after every batch
+    keep: int = 2  # newest checkpoints that are kept, besides the best
     log_interval: int = 10  # batches
     output_dir: str = "output"
+    plugins: Sequence[str] = ()  # modules of a user's own that register parts (docs/plugins.md)
 
     def to_dict(self) -> Tree:
         """Plain containers, as written to `config.yaml`."""
@@ -119,7 +124,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 
 def save_config(config: Config, path: Path) -> None:
     """Write the resolved config, readable by `load_config`."""
-    path.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
+    text = yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True, width=120)
+    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
 
 
 def read_yaml(path: Path) -> Any:
@@ -132,7 +138,7 @@ def read_yaml(path: Path) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader  # nosec B506
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: not a yaml file: {error}") from error
 
@@ -160,7 +166,7 @@ def _override(tree: Tree, text: str) -> None:
     if not equals:
         raise ValueError(f"-o {text}: expected KEY=VALUE, such as -o MODEL.input.num_frames=8")
     try:
-        parsed = yaml.load(value, Loader=_Loader)
+        parsed = yaml.load(value, Loader=_Loader)  # a SafeLoader  # nosec B506
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"-o {text}: the value is not yaml: {error}") from error
     *parents, last = dotted.split(".")
@@ -198,8 +204,17 @@ def _check(tree: Tree, path: Path) -> Config:
             raise TypeError(f"{path}: {key} should be {expected}, got {value!r}")
     if "MODEL" not in tree:
         raise KeyError(f"{path}: section MODEL is missing")
-    least = {"epochs": 1, "batch_size": 1, "accumulation": 1, "val_interval": 1, "log_interval": 1, "max_iters": 1}
-    for key, bound in {**least, "seed": 0, "num_workers": 0}.items():
+    from_one = (
+        "epochs",
+        "batch_size",
+        "accumulation",
+        "val_interval",
+        "log_interval",
+        "max_iters",
+        "save_interval",
+        "keep",
+    )
+    for key, bound in {**dict.fromkeys(from_one, 1), "seed": 0, "num_workers": 0, "save_minutes": 0}.items():
         if (value := tree.get(key)) is not None and value < bound:
             raise ValueError(f"{path}: {key} should be at least {bound}, got {value}")
     return Config(**{**tree, "classes": _read_classes(tree.get("classes"), path)})
@@ -221,7 +236,7 @@ def _expectation(key: str, hint: Any, value: Any) -> str | None:
     if typing.get_origin(hint) is Literal:
         return None if value in typing.get_args(hint) else f"one of {', '.join(typing.get_args(hint))}"
     allowed = tuple(part for part in (typing.get_args(hint) or (hint,)))
-    fits = isinstance(value, allowed) and not isinstance(value, bool)
+    fits = isinstance(value, (*allowed, int) if float in allowed else allowed) and not isinstance(value, bool)
     return None if fits else " or ".join("null" if part is type(None) else part.__name__ for part in allowed)
 
 

@@ -23,10 +23,13 @@ class Registry(Generic[T]):
         """Class decorator; the key is the class name.
 
         Raises:
-            KeyError: another class has that name already.
+            KeyError: another class has that name already; says where both come from.
         """
-        if cls.__name__ in self._classes:
-            raise KeyError(f"{self.kind} {cls.__name__} is registered twice")
+        if (other := self._classes.get(cls.__name__)) is not None:
+            raise KeyError(
+                f"{self.kind} {cls.__name__} is registered twice, by {other.__module__} and now by {cls.__module__}; "
+                "give one of them another name"
+            )
         self._classes[cls.__name__] = cls
         return cls
 

@@ -50,5 +50,5 @@ def test_wrong_nodes_are_named(
 
 
 def test_a_name_cannot_be_taken_twice(pools: Registry[Pool]) -> None:
-    with pytest.raises(KeyError, match="registered twice"):
+    with pytest.raises(KeyError, match=r"registered twice, by tests\.test_registry and now by tests\.test_registry"):
         pools.register(Pool)

@@ -9,9 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from paddlevideo.config import load_config
 from paddlevideo.tasks.dataset_check import check_datasets
-from paddlevideo.utils.command import run_command
+from paddlevideo.utils.command import chosen_config, run_command
 from paddlevideo.utils.logging import start_logging
 
 
@@ -24,7 +23,7 @@ def run(arguments: Sequence[str] | None) -> None:
     parser.add_argument("--fast", action="store_true", help="decode only the first frame of each video")
     args = parser.parse_args(arguments)
     start_logging()
-    config = load_config(args.config, args.override)
+    config = chosen_config(args.config, overrides=args.override)
     check_datasets(config, args.output or Path(config.output_dir) / "dataset", args.fast)
 
 

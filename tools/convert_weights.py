@@ -9,9 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from paddlevideo.config import load_config
 from paddlevideo.tasks.conversion import convert
-from paddlevideo.utils.command import run_command
+from paddlevideo.utils.command import chosen_config, run_command
 from paddlevideo.utils.logging import start_logging
 
 
@@ -23,7 +22,7 @@ def run(arguments: Sequence[str] | None) -> None:
     parser.add_argument("-c", "--config", type=Path, help="yaml file of the model they are for, to check that they fit")
     args = parser.parse_args(arguments)
     start_logging()
-    convert(args.source, args.target, load_config(args.config) if args.config else None)
+    convert(args.source, args.target, chosen_config(args.config) if args.config else None)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

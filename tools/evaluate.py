@@ -9,10 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from paddlevideo.config import load_config
 from paddlevideo.metrics.protocols import PROTOCOLS
 from paddlevideo.tasks.rescoring import rescore
-from paddlevideo.utils.command import run_command
+from paddlevideo.utils.command import chosen_config, run_command
 from paddlevideo.utils.logging import start_logging
 
 
@@ -29,7 +28,7 @@ def run(arguments: Sequence[str] | None) -> None:
     parser.add_argument("--output", type=Path, help="folder for metrics.json and report.html (default: print only)")
     args = parser.parse_args(arguments)
     start_logging()
-    rescore(load_config(args.config, args.override), args.detections, args.protocol, args.output)
+    rescore(chosen_config(args.config, overrides=args.override), args.detections, args.protocol, args.output)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

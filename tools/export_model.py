@@ -9,11 +9,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from paddlevideo.config import load_config
 from paddlevideo.tasks.exporter import FORMATS, export_weights
-from paddlevideo.utils.command import run_command
+from paddlevideo.utils.command import chosen_config, run_command
 from paddlevideo.utils.device import use_device
 from paddlevideo.utils.logging import start_logging
+from paddlevideo.utils.plugins import add_plugin_argument
 
 
 def run(arguments: Sequence[str] | None) -> None:
@@ -31,11 +31,12 @@ def run(arguments: Sequence[str] | None) -> None:
     parser.add_argument(
         "--calibration", type=int, default=100, metavar="N", help="samples to quantise on (default: 100)"
     )
+    add_plugin_argument(parser)
     parser.add_argument("--device", help="cpu, gpu or gpu:N; default: the GPU if there is one")
     args = parser.parse_args(arguments)
     start_logging()
     use_device(args.device)
-    config = load_config(args.config or Path(args.params).parent / "config.yaml")
+    config = chosen_config(args.config, args.params, plugins=args.plugin)
     calibration = args.calibration if args.precision == "int8" else None
     export_weights(config, args.params, args.output, args.format.split(","), calibration)
 

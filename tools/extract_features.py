@@ -9,11 +9,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from paddlevideo.config import load_config
 from paddlevideo.tasks.feature_bank import extract
-from paddlevideo.utils.command import run_command
+from paddlevideo.utils.command import chosen_config, run_command
 from paddlevideo.utils.device import use_device
 from paddlevideo.utils.logging import start_logging
+from paddlevideo.utils.plugins import add_plugin_argument
 
 
 def run(arguments: Sequence[str] | None) -> None:
@@ -23,11 +23,12 @@ def run(arguments: Sequence[str] | None) -> None:
     parser.add_argument("-w", "--weights", required=True, help="trained weights: a path or URL")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the bank")
     parser.add_argument("--every", type=int, default=8, help="frames between the clips (default: 8)")
+    add_plugin_argument(parser)
     parser.add_argument("--device", help="cpu, gpu or gpu:N; default: the GPU if there is one")
     args = parser.parse_args(arguments)
     start_logging()
     use_device(args.device)
-    config = load_config(args.config or Path(args.weights).parent / "config.yaml")
+    config = chosen_config(args.config, args.weights, plugins=args.plugin)
     extract(config, args.weights, args.output, args.every)
 
 

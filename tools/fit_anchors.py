@@ -9,9 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from paddlevideo.config import load_config
 from paddlevideo.tasks.anchors import propose_anchors
-from paddlevideo.utils.command import run_command
+from paddlevideo.utils.command import chosen_config, run_command
 from paddlevideo.utils.logging import start_logging
 
 
@@ -24,7 +23,7 @@ def run(arguments: Sequence[str] | None) -> None:
     parser.add_argument("--seed", type=int, default=0, help="start of the random numbers (default: 0)")
     args = parser.parse_args(arguments)
     start_logging()
-    propose_anchors(load_config(args.config, args.override), args.count, args.seed)
+    propose_anchors(chosen_config(args.config, overrides=args.override), args.count, args.seed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

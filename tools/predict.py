@@ -9,15 +9,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from paddlevideo.config import load_config
 from paddlevideo.engines import add_options, chosen_options
 from paddlevideo.loader.live import Connection, open_streams
 from paddlevideo.tasks.predictor import Predictor
 from paddlevideo.tasks.streaming import StreamOptions, predict_streams
-from paddlevideo.utils.command import run_command
+from paddlevideo.utils.command import chosen_config, run_command
 from paddlevideo.utils.device import use_device
 from paddlevideo.utils.files import output_folder
 from paddlevideo.utils.logging import start_logging
+from paddlevideo.utils.plugins import add_plugin_argument, import_plugins
 from paddlevideo.utils.threads import stop_on_signals
 
 
@@ -54,6 +54,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--reconnect", type=int, default=8, help="reconnections in a row without a frame until it is given up"
     )
     add_options(parser)
+    add_plugin_argument(parser)
     parser.add_argument("--device", help="cpu, gpu or gpu:N; default: the GPU if there is one")
     return parser.parse_args(arguments)
 
@@ -75,9 +76,10 @@ def run(args: argparse.Namespace) -> None:
     folder = output_folder(args.output)
     engine = chosen_options(args, exported=args.weights is None)
     if args.weights is not None:
-        config = load_config(args.config or Path(args.weights).parent / "config.yaml")
+        config = chosen_config(args.config, args.weights, plugins=args.plugin)
         predictor = Predictor.from_checkpoint(config, args.weights)
     else:
+        import_plugins(args.plugin)
         predictor = Predictor.from_export(args.model, **engine)
     with stop_on_signals() as stop:
         predict_streams(predictor, streams, folder, options, stop)

@@ -23,24 +23,25 @@ from paddle.utils.dlpack import from_dlpack
 from paddlevideo.loader.collate import collate
 from paddlevideo.loader.datasets import VideoDataset
 from paddlevideo.types import Arrays, Batch, Frames, Sample, Tensors
+from paddlevideo.utils.signals import end_with_parent
 
 RUN_FRAMES = 256  # at 224x224 they are 39 MB, as much as 4 clips of 16 frames in floats
 
 
 class EpochShuffle(Sampler):
-    """Sample numbers in an order that follows from seed and epoch; `limit` cuts an epoch short."""
+    """Sample numbers in an order that follows from seed and epoch, those from place `first` to before `limit`."""
 
     def __init__(self, dataset: VideoDataset, seed: int) -> None:
         super().__init__(dataset)
         self.dataset, self.seed = dataset, seed
-        self.limit: int | None = None
+        self.first, self.limit = 0, len(dataset)
 
     def __iter__(self) -> Iterator[int]:
         order = np.random.default_rng((self.seed, self.dataset.epoch)).permutation(len(self.dataset))
-        return iter(order[: self.limit].tolist())
+        return iter(order[self.first : self.limit].tolist())
 
     def __len__(self) -> int:
-        return len(self.dataset) if self.limit is None else min(len(self.dataset), self.limit)
+        return min(len(self.dataset), self.limit) - self.first
 
 
 class Batches(ABC):
@@ -83,6 +84,7 @@ class Batches(ABC):
             places=[paddle.CPUPlace()],
             num_workers=self.num_workers,
             collate_fn=report,
+            worker_init_fn=_begin_worker,
         )
         batches: Any = iter(loader)
         try:
@@ -210,6 +212,10 @@ def _collate_or_report(collate_fn: Callable[[list[Any]], Any], samples: list[Any
             # Paddle's loader takes a batch without any array for the end of the data.
             return {"error": [type(sample).__name__, str(sample)], "inputs": np.zeros(1)}
     return collate_fn(samples)
+
+
+def _begin_worker(number: int) -> None:
+    end_with_parent()  # else workers that have made batches hang for ever once nobody takes them
 
 
 def _tensors(arrays: Arrays | Tensors) -> Tensors:

@@ -1,9 +1,8 @@
-"""Weights and training state on disk: written whole or not at all, read without running code."""
+"""Weights on disk: written whole or not at all, read without running code."""
 
 from __future__ import annotations
 
 import dataclasses
-import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,11 +16,11 @@ from paddle import nn
 
 from paddlevideo.config import load_config
 from paddlevideo.modeling.models import VideoModel
+from paddlevideo.tasks.checkpoint_store import verified
 from paddlevideo.types import Arrays, IntArray
 from paddlevideo.utils.download import local_file
 from paddlevideo.utils.files import write_atomically
 from paddlevideo.utils.logging import logger
-from paddlevideo.utils.safe_pickle import load_pickle
 from paddlevideo.weights import OWN, Weights, read_weights
 
 Array: TypeAlias = npt.NDArray[np.float32]
@@ -41,9 +40,10 @@ def load_weights(model: nn.Layer, location: str | Path) -> None:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not a weight file, or not of this model; names missing, unexpected and misshapen parameters.
+        ValueError: not a weight file, a damaged one, or not of this model; names missing, unexpected and misshapen
+            parameters.
     """
-    weights = read_weights(local_file(location))
+    weights = read_weights(verified(local_file(location)))
     comparison = compare(model, weights.tensors)
     if comparison.missing or comparison.unexpected or comparison.misshapen:
         raise ValueError(f"{weights.path} ({weights.source}) does not fit the model of the config:\n  {comparison}")
@@ -64,9 +64,9 @@ def start_from(model: VideoModel, location: str | Path, classes: Sequence[str]) 
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not a weight file, or it holds something else than parts of this model.
+        ValueError: not a weight file, a damaged one, or it holds something else than parts of this model.
     """
-    weights = read_weights(local_file(location))
+    weights = read_weights(verified(local_file(location)))
     before = classes_beside(weights.path) if weights.source == OWN else ()
     state = model.state_dict()
     is_clear = bool(before) or weights.source != OWN  # whether another length can only mean other classes
@@ -201,61 +201,3 @@ def classes_beside(weights: Path) -> tuple[str, ...]:
 
 def _some(names: Sequence[str], count: int = 8) -> str:
     return "; ".join(names[:count]) + (f" and {len(names) - count} more" if len(names) > count else "")
-
-
-def save_training(model: nn.Layer, optimizer: Any, progress: dict[str, Any], path: Path) -> None:
-    """Write what a resumed run needs besides the weights to a `.pdopt` file.
-
-    Optimizer state is stored under the names of the model's parameters, not under Paddle's global counters, so that it
-    fits a model built anew.
-
-    Args:
-        model: whose parameters the optimizer moves.
-        optimizer: with its schedule.
-        progress: plain numbers: epochs done, best value, ...
-        path: of the file.
-    """
-    names = {parameter.name: key for key, parameter in model.named_parameters()}
-    longest_first = sorted(names, key=len, reverse=True)
-    arrays: dict[str, Any] = {}
-    schedule: dict[str, Any] = {}
-    for key, value in optimizer.state_dict().items():
-        owner = next((name for name in longest_first if key.startswith(name + "_")), None)
-        if key == "LR_Scheduler":
-            schedule = value
-        elif owner is None:
-            raise KeyError(f"optimizer state {key} belongs to no parameter")
-        else:
-            arrays[f"{names[owner]}::{key[len(owner) :]}"] = value.numpy()
-    state = {"optimizer": arrays, "schedule": schedule, "progress": progress}
-    write_atomically(path, lambda file: file.write_bytes(pickle.dumps(state)))
-
-
-def load_training(model: nn.Layer, optimizer: Any, path: Path) -> dict[str, Any]:
-    """Read a `.pdopt` file into an optimizer.
-
-    Returns:
-        The `progress` that was saved.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: not a training state, or that of another model.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no training state to resume from; it is written at the end of every epoch")
-    state = load_pickle(path)
-    parts = {"optimizer", "schedule", "progress"}
-    if not isinstance(state, dict) or set(state) != parts or not all(isinstance(state[p], dict) for p in parts):
-        raise ValueError(f"{path}: not a training state written by this program")
-    names = {key: parameter.name for key, parameter in model.named_parameters()}
-    restored: dict[str, Any] = {}
-    for key, value in state["optimizer"].items():
-        owner, _, suffix = key.partition("::")
-        if owner not in names:
-            raise ValueError(f"{path}: has a state for {owner}, which the model of the config does not have")
-        restored[names[owner] + suffix] = value
-    if state["schedule"]:
-        restored["LR_Scheduler"] = state["schedule"]
-    optimizer.set_state_dict(restored)
-    progress: dict[str, Any] = state["progress"]
-    return progress

@@ -8,9 +8,11 @@ from typing import Any
 
 from paddlevideo.config import Config
 from paddlevideo.metrics.base import Metric
+from paddlevideo.tasks.checkpoint_store import facts_beside
 from paddlevideo.tasks.detection_file import Sink, detection_writer, read_detections
 from paddlevideo.tasks.parts import Batches, build_dataset, build_loader, build_metrics
 from paddlevideo.tasks.predictor import Predictor
+from paddlevideo.tasks.provenance import facts_of, warn_of_changes
 from paddlevideo.tasks.report import write_report
 from paddlevideo.types import Arrays, Meta, Prediction
 from paddlevideo.utils.files import output_folder, write_json
@@ -51,7 +53,9 @@ def evaluate(
 
 
 def test(config: Config, weights: str | Path) -> dict[str, float]:
-    """Measure trained weights; see `measure`."""
+    """Measure trained weights, and say what is not as it was when they were; see `measure`."""
+    if (before := facts_beside(weights)) is not None:
+        warn_of_changes(before, facts_of(config, ["test"]), Path(weights))
     return measure(config, Predictor.from_checkpoint(config, weights))
 
 

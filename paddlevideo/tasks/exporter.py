@@ -130,6 +130,7 @@ def write_facts(folder: Path, model: VideoModel, config: Config, graphs: dict[st
         "pipeline": dict(config.PIPELINE["test"]),
         "source": dict(config.INFERENCE),
         "classes": list(config.classes),
+        "plugins": list(config.plugins),
     }
     text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
     write_atomically(folder / "inference.yaml", lambda file: file.write_text(text, encoding="utf-8"))

@@ -18,6 +18,7 @@ from paddlevideo.tasks.parts import build_model, build_pipeline
 from paddlevideo.types import Arrays, Meta, Node, Prediction, Sample, Tensors
 from paddlevideo.utils.cpu import use_onednn
 from paddlevideo.utils.logging import logger
+from paddlevideo.utils.plugins import require_plugins
 
 
 def eager_network(model: VideoModel) -> Network:
@@ -89,10 +90,12 @@ class Predictor:
 
         Raises:
             FileNotFoundError: the folder or one of its files is missing.
-            ValueError: `inference.yaml` was not written by the exporter, or no such engine can run this here.
+            ValueError: `inference.yaml` was not written by the exporter or needs plugins that are not imported, or no
+                such engine can run this here.
         """
         folder = Path(folder)
         facts = read_facts(folder)
+        require_plugins(facts["plugins"], folder / "inference.yaml")
         _check_causal(facts["causal"])
         runner, graph = choose(engine, precision, read_graphs(folder, facts), folder)
         logger.info("%s: run by %s in %s", folder, runner.name, precision)
@@ -146,6 +149,7 @@ FACTS = {
     "pipeline": dict,
     "source": dict,
     "classes": list,
+    "plugins": list,  # since there are any
 }
 
 
@@ -162,6 +166,8 @@ def read_facts(folder: Path) -> dict[str, Any]:
     facts = read_yaml(path)
     if isinstance(facts, dict) and "graphs" not in facts:  # written when Paddle's was the only format
         facts["graphs"] = {"paddle": {"files": {key: facts.get(key) for key in ("model", "weights")}}}
+    if isinstance(facts, dict):
+        facts.setdefault("plugins", [])
     for key, kind in FACTS.items():
         if not isinstance(facts, dict) or not isinstance(facts.get(key), kind):
             raise ValueError(f"{path}: {key} should be a {kind.__name__}; export the model again")

@@ -2,41 +2,49 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import paddle
 
 from paddlevideo.config import AmpLevel, Config, save_config
 from paddlevideo.solver import Schedule, build_optimizer
-from paddlevideo.tasks.checkpoint import load_training, load_weights, save_training, save_weights, start_from
+from paddlevideo.tasks.checkpoint import start_from
+from paddlevideo.tasks.checkpoint_store import CONFIG
 from paddlevideo.tasks.evaluation import evaluate, table
+from paddlevideo.tasks.journal import Journal
 from paddlevideo.tasks.parts import EpochShuffle, build_dataset, build_loader, build_metrics, build_model
 from paddlevideo.tasks.predictor import eager_network
+from paddlevideo.tasks.run_checkpoints import RunCheckpoints
+from paddlevideo.tasks.training_state import Gradients, OptimizerState, RunProgress, Scaler, StateHolder
 from paddlevideo.types import Batch, Prediction
 from paddlevideo.utils.cpu import use_onednn
 from paddlevideo.utils.device import seed_everything
-from paddlevideo.utils.files import output_folder
 from paddlevideo.utils.logging import Progress, logger
+from paddlevideo.utils.signals import StoppedError, StopSignals
 
 
 class Trainer:
     """Builds all that a config names for training, and trains.
 
-    Into `output_dir` go `config.yaml`, `best.pdparams` and `last.pdparams`, `last.pdopt`, `metrics.jsonl` and VisualDL
-    scalars; those of an earlier run go to `earlier/`.
+    Into `output_dir` go `config.yaml`, checkpoints (see `checkpoint_store`) with `best.pdparams` and `last.pdparams`,
+    and the journal, `metrics.jsonl` and VisualDL scalars; those of an earlier run go to `earlier/`.
 
     Args:
         config: the run's.
         weights: trained weights to start from, a path or a URL, after those that the config calls `pretrained`.
-        validate: whether to measure after epochs, and so to keep the best weights.
-        resume: continue from `last.pdparams` and `last.pdopt` in `output_dir`.
+        validate: whether to measure after epochs, and so to know the best weights.
+        resume: continue from the last checkpoint in `output_dir`, or from another one there.
     """
 
     def __init__(
-        self, config: Config, weights: str | Path | None = None, validate: bool = True, resume: bool = False
+        self,
+        config: Config,
+        weights: str | Path | None = None,
+        validate: bool = True,
+        resume: bool | Path = False,
     ) -> None:
         seed_everything(config.seed % 2**32)
         self.config = config
@@ -47,6 +55,7 @@ class Trainer:
         self.dataset = build_dataset(config, "train", self.model.input)
         self.order = EpochShuffle(self.dataset, config.seed)
         self.loader = build_loader(config, self.dataset, self.order)
+        self.epoch_batches = len(self.loader)
         self.metrics = build_metrics(config) if validate else []
         if validate:
             self.test_loader = build_loader(config, build_dataset(config, "test", self.model.input))
@@ -54,64 +63,76 @@ class Trainer:
         self.optimizer = build_optimizer(config.OPTIMIZER, self.model)
         self.amp_level = _supported_amp_level(config.amp_level)
         self.scaler = paddle.amp.GradScaler(enable=self.amp_level != "O0")
-        self.folder = output_folder(config.output_dir)
-        self.progress: dict[str, Any] = {"epoch": 0, "iterations": 0, "best": None}
+        self.progress, self.gradients = RunProgress(), Gradients(self.model)
+        self.holders: dict[str, StateHolder] = {  # what changes in training, besides the weights
+            "optimizer": OptimizerState(self.model, self.optimizer),
+            "gradients": self.gradients,
+            "scaler": Scaler(self.scaler),
+            "progress": self.progress,
+        }
+        self.checkpoints = RunCheckpoints(config, self.model, self.holders, self.progress)
+        self.folder = self.checkpoints.folder
         if resume:
-            load_weights(self.model, self.folder / "last.pdparams")
-            self.progress = load_training(self.model, self.optimizer, self.folder / "last.pdopt")
-            logger.info("resuming after epoch %d", self.progress["epoch"])
+            self.checkpoints.resume(None if resume is True else resume)
         else:
-            self._put_aside()
+            self.checkpoints.begin()
 
     def fit(self) -> dict[str, float]:
-        """Train all epochs that are left; returns the last numbers of the metrics."""
-        from visualdl import LogWriter  # its import takes seconds, so only training pays for it
+        """Train all epochs that are left; returns the last numbers of the metrics.
 
-        save_config(self.config, self.folder / "config.yaml")
+        Raises:
+            StoppedError: a signal asked for it; where the run was is saved.
+        """
+        save_config(self.config, self.folder / CONFIG)
         numbers: dict[str, float] = {}
-        with LogWriter(logdir=str(self.folder / "visualdl")) as self.board:
-            while self.progress["epoch"] < self.config.epochs and not self._is_out_of_iterations():
-                losses = self.train_epoch()
-                self.progress["epoch"] += 1
-                is_last = self.progress["epoch"] == self.config.epochs or self._is_out_of_iterations()
-                measured: dict[str, float] = {}
-                if self.metrics and (self.progress["epoch"] % self.config.val_interval == 0 or is_last):
-                    numbers = measured = self.validate()
-                self._record({"epoch": self.progress["epoch"], "train": losses, "test": measured})
-                save_weights(self.model, self.folder / "last.pdparams")
-                save_training(self.model, self.optimizer, self.progress, self.folder / "last.pdopt")
+        with Journal(self.folder, self.progress.journal) as self.journal, StopSignals() as self.signals:
+            try:
+                while self.progress.epoch < self.config.epochs and not self._is_out_of_iterations():
+                    self.train_epoch()
+                    numbers = self._end_epoch() or numbers
+            except StoppedError:
+                self._save()
+                raise
         logger.info("weights and logs are in %s", self.folder)
         return numbers
 
-    def train_epoch(self) -> dict[str, float]:
-        """One pass over the training set; returns the mean of every part of the loss."""
-        epoch = self.progress["epoch"]
-        self.dataset.epoch = epoch
-        seed_everything((self.config.seed * 100003 + epoch) % 2**32)  # a resumed run draws as an uninterrupted one does
+    def train_epoch(self) -> None:
+        """Train on the batches of the current epoch that are left, or as many as `max_iters` allows."""
+        progress, config = self.progress, self.config
+        left = self.epoch_batches - progress.batch
+        if config.max_iters is not None:
+            left = min(left, config.max_iters - progress.iterations)
+        if left == 0:  # the run was stopped while it measured
+            return
+        self.dataset.epoch = progress.epoch
+        self.order.first = progress.batch * config.batch_size
+        self.order.limit = self.order.first + left * config.batch_size
         self.model.train()
-        if self.config.max_iters is not None:
-            left = self.config.max_iters - self.progress["iterations"]
-            self.order.limit = left * self.config.batch_size
-        count = len(self.loader)
-        bar = Progress(f"epoch {epoch + 1}/{self.config.epochs}", count, self.config.log_interval)
-        totals: dict[str, float] = {}
-        schedule = self.optimizer._learning_rate
-        for number, batch in enumerate(self.loader):
-            if isinstance(schedule, Schedule):
-                schedule.start_iteration(self.progress["iterations"])
-            group = min(self.config.accumulation, count - number // self.config.accumulation * self.config.accumulation)
-            is_last_of_group = (number + 1) % self.config.accumulation == 0 or number + 1 == count
-            losses = self.train_step(batch, group, is_last_of_group)
-            self.progress["iterations"] += 1
-            facts = {**losses, "lr": self.optimizer.get_lr()}
-            for name, value in facts.items():
-                self.board.add_scalar(f"train/{name}", value, self.progress["iterations"])
-                totals[name] = totals.get(name, 0.0) + value / count
-            bar.step(len(batch["meta"]), facts)
+        bar = Progress(f"epoch {progress.epoch + 1}/{config.epochs}", left, config.log_interval)
+        for batch in self.loader:
+            bar.step(len(batch["meta"]), self._train_batch(batch))
+            self.signals.check()
+            if self.checkpoints.is_due():
+                self._save()
         bar.close()
-        if isinstance(schedule, Schedule):
-            schedule.step()
-        return totals
+
+    def _train_batch(self, batch: Batch) -> dict[str, float]:
+        """Train on the next batch; returns the parts of its loss and the learning rate."""
+        progress, size, count = self.progress, self.config.accumulation, self.epoch_batches
+        # A resumed run draws what an uninterrupted one does, since chance depends on nothing but this number.
+        seed_everything(_draw(self.config.seed, progress.iterations))
+        if isinstance(self._schedule, Schedule):
+            self._schedule.start_iteration(progress.iterations)
+        group = min(size, count - progress.batch // size * size)
+        is_last_of_group = (progress.batch + 1) % size == 0 or progress.batch + 1 == count
+        numbers = {**self.train_step(batch, group, is_last_of_group), "lr": self.optimizer.get_lr()}
+        progress.batch += 1
+        progress.iterations += 1
+        for name, value in numbers.items():
+            progress.totals[name] = progress.totals.get(name, 0.0) + value
+        if progress.iterations % self.config.log_interval == 0:
+            self.journal.write(progress.iterations, progress.epoch + 1, batch=numbers)
+        return numbers
 
     def train_step(self, batch: Batch, group: int, is_last_of_group: bool) -> dict[str, float]:
         """Forward and backward of one batch; the weights move after the last batch of a group.
@@ -127,51 +148,84 @@ class Trainer:
             parts = ", ".join(f"{name} {value:g}" for name, value in values.items())
             samples = ", ".join(meta["id"] for meta in batch["meta"])
             raise FloatingPointError(
-                f"the loss is not finite in epoch {self.progress['epoch'] + 1}: {parts}; samples: {samples}. "
-                f"The weights in {self.folder} are those of the last complete epoch; lower the learning rate or check "
+                f"the loss is not finite in epoch {self.progress.epoch + 1}: {parts}; samples: {samples}. "
+                f"The weights in {self.folder} are those of the last checkpoint; lower the learning rate or check "
                 "these samples"
             )
+        self.gradients.put_back()
         divisor = group if self.config.accumulation_reduction == "mean" else 1
         self.scaler.scale(losses["loss"] / divisor).backward()
         if is_last_of_group:
             self.scaler.step(self.optimizer)
             self.scaler.update()
-            self.optimizer.clear_grad()
+            self.optimizer.clear_grad(set_to_zero=False)  # no gradient is what a resumed run begins with
         return values
 
-    def validate(self) -> dict[str, float]:
-        """Measure the current weights and keep them as `best.pdparams` if they are the best so far."""
+    def validate(self) -> tuple[dict[str, float], bool]:
+        """Measure the current weights; returns the numbers, and whether they are the best so far."""
         numbers = evaluate(self._predict, self.test_loader, self.metrics, self.config.log_interval)
         logger.info("%s", table(numbers))
-        for name, value in numbers.items():
-            self.board.add_scalar(f"test/{name}", value, self.progress["iterations"])
         decisive = self.metrics[0]
-        score, best = numbers[decisive.primary], self.progress["best"]
-        if best is None or (score > best if decisive.higher_is_better else score < best):
-            self.progress["best"] = score
-            save_weights(self.model, self.folder / "best.pdparams")
-            logger.info("best %s so far: %.4f", decisive.primary, score)
-        return numbers
+        score, best = numbers[decisive.primary], self.progress.best
+        return numbers, best is None or (score > best if decisive.higher_is_better else score < best)
+
+    def _end_epoch(self) -> dict[str, float]:
+        """Measure, tell and save at the end of an epoch, or where `max_iters` cuts it; returns what was measured."""
+        progress, number = self.progress, self.progress.epoch + 1
+        is_cut = progress.batch < self.epoch_batches
+        if is_cut:
+            self._save()  # before it is measured, so that a run which goes on later knows nothing of the cut
+        is_last = number == self.config.epochs or self._is_out_of_iterations()
+        measured: dict[str, float] = {}
+        is_best = False
+        if self.metrics and (number % self.config.val_interval == 0 or is_last):
+            measured, is_best = self.validate()
+        self._tell(measured, is_best)
+        if is_cut:
+            if is_best:
+                self.checkpoints.call_newest_best()
+            return measured
+        progress.epoch, progress.batch, progress.totals = number, 0, {}
+        if isinstance(self._schedule, Schedule):
+            self._schedule.step()
+        if is_best:
+            progress.best = measured[self.metrics[0].primary]
+        if is_best or is_last or number % self.config.save_interval == 0:
+            self._save(is_best)
+        return measured
+
+    def _save(self, is_best: bool = False) -> None:
+        self.progress.journal = self.journal.position()
+        self.checkpoints.save(is_best)
+
+    def _tell(self, measured: dict[str, float], is_best: bool) -> None:
+        """The line of an epoch in the journal and in the log."""
+        progress, number = self.progress, self.progress.epoch + 1
+        means = {name: total / progress.batch for name, total in progress.totals.items()}
+        self.journal.write(progress.iterations, number, train=means, test=measured)
+        shown = [f"{name} {value:.4g}" for name, value in means.items()]
+        if measured:
+            decisive = self.metrics[0].primary
+            shown.append(f"{decisive} {measured[decisive]:.4f}" + (", the best so far" if is_best else ""))
+        count = f"{progress.batch}/{self.epoch_batches} batches"
+        logger.info("epoch %d/%d, %s: %s", number, self.config.epochs, count, " ".join(shown))
+
+    @property
+    def _schedule(self) -> Any:
+        """The optimizer's schedule, or a plain number."""
+        return self.optimizer._learning_rate
 
     def _predict(self, inputs: Any, meta: list[Any]) -> list[Prediction]:
+        self.signals.check()
         return self.model.postprocess(eager_network(self.model)(inputs), meta)
 
     def _is_out_of_iterations(self) -> bool:
-        return self.config.max_iters is not None and self.progress["iterations"] >= self.config.max_iters
+        return self.config.max_iters is not None and self.progress.iterations >= self.config.max_iters
 
-    def _put_aside(self) -> None:
-        """Move the files of an earlier run to `earlier/`, so that they are not taken for those of this one."""
-        names = ("config.yaml", "best.pdparams", "last.pdparams", "last.pdopt", "metrics.jsonl")
-        found = [self.folder / name for name in names if (self.folder / name).exists()]
-        if found:
-            aside = output_folder(self.folder / "earlier")
-            for path in found:
-                path.replace(aside / path.name)
-            logger.info("the files of an earlier run are now in %s", aside)
 
-    def _record(self, facts: dict[str, Any]) -> None:
-        with Path(self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(facts) + "\n")
+def _draw(*numbers: int) -> int:
+    """A seed that follows from numbers from 0."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 def _supported_amp_level(level: AmpLevel) -> AmpLevel:

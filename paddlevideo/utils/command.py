@@ -1,11 +1,16 @@
-"""How a command was called, and how it ends: errors that a user can mend become one line and exit code 1."""
+"""How a command was called, which config it means, and how it ends: a user's errors become a line and exit code 1."""
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from paddlevideo.config import Config, load_config
+from paddlevideo.utils.plugins import import_plugins, require_plugins
+from paddlevideo.utils.signals import StoppedError
 
 INTERRUPTED = 130  # what shells report of a program that SIGINT ended
 
@@ -13,6 +18,33 @@ INTERRUPTED = 130  # what shells report of a program that SIGINT ended
 def command_line() -> str:
     """The command that this process was started with, as one would type it."""
     return shlex.join([Path(sys.executable).name, *sys.argv])
+
+
+def chosen_config(
+    given: Path | None, weights: str | Path | None = None, overrides: Sequence[str] = (), plugins: Sequence[str] = ()
+) -> Config:
+    """The config that a command line names, or the one beside its weights, with the plugins imported.
+
+    Args:
+        given: a file that the user named, whose plugins are imported.
+        weights: beside which a config lies otherwise; its plugins are not imported, see `require_plugins`.
+        overrides: as `load_config` takes them.
+        plugins: modules that the user named.
+
+    Raises:
+        ValueError: neither file nor weights, or plugins that are not there or not asked for.
+    """
+    import_plugins(plugins)
+    if given is not None:
+        config = load_config(given, overrides)
+        import_plugins(config.plugins)
+    elif weights is not None:
+        path = Path(weights).parent / "config.yaml"
+        config = load_config(path, overrides)
+        require_plugins(config.plugins, path)
+    else:
+        raise ValueError("give a config with -c, or weights with -w that have a config.yaml beside them")
+    return dataclasses.replace(config, plugins=tuple(dict.fromkeys([*config.plugins, *plugins])))
 
 
 def run_command(job: Callable[[], object]) -> int:
@@ -23,6 +55,9 @@ def run_command(job: Callable[[], object]) -> int:
     """
     try:
         job()
+    except StoppedError as stop:
+        print(stop, file=sys.stderr)
+        return stop.code
     except (ValueError, KeyError, TypeError, OSError, FloatingPointError, RuntimeError) as error:
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
         print(f"error: {text}", file=sys.stderr)

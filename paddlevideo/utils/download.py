@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import urllib.error
@@ -10,13 +9,12 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 
-from paddlevideo.utils.files import output_folder
+from paddlevideo.utils.files import BLOCK, output_folder, sha256_of
 from paddlevideo.utils.logging import logger
 
 CACHE_VARIABLE = "PADDLEVIDEO_CACHE"
 FORM = "https://.../name.pth#sha256=<64 hexadecimal digits>"
 PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE = 206, 416  # answers of a server
-BLOCK = 1 << 20  # bytes
 TIMEOUT = 30  # seconds without an answer
 
 
@@ -41,7 +39,7 @@ def local_file(location: str | Path) -> Path:
         raise ValueError(f"{location}: expected a URL with the sum of its file, {FORM}; sha256sum prints it")
     folder = output_folder(Path(os.environ.get(CACHE_VARIABLE, Path.home() / ".cache" / "paddlevideo")))
     path = folder / f"{expected[:16].lower()}-{url.partition('?')[0].rpartition('/')[2]}"
-    if not path.is_file() or _sum(path) != expected.lower():
+    if not path.is_file() or sha256_of(path) != expected.lower():
         _fetch(url, path, expected.lower())
     return path
 
@@ -56,7 +54,7 @@ def _fetch(url: str, path: Path, expected: str) -> None:
             f"{url}: could not be fetched ({error}); {have} bytes are kept in {partial}. Try again, or get the file "
             "elsewhere and give its path"
         ) from error
-    found = _sum(partial)
+    found = sha256_of(partial)
     if found != expected:
         partial.unlink()
         raise ValueError(f"{url}: expected a file of sha256 {expected}, got {found}; it was deleted. Check URL and sum")
@@ -68,7 +66,7 @@ def _download(url: str, partial: Path) -> None:
     have = partial.stat().st_size if partial.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        answer = urllib.request.urlopen(request, timeout=TIMEOUT)
+        answer = urllib.request.urlopen(request, timeout=TIMEOUT)  # http or https only  # nosec B310
     except urllib.error.HTTPError as error:
         if error.code == RANGE_NOT_SATISFIABLE and have:  # all of it is here
             return
@@ -83,11 +81,3 @@ def _download(url: str, partial: Path) -> None:
                 logger.info("%s: %.1f of %.1f MB", url, now / 1e6, whole / 1e6)
         if file.tell() < whole:
             raise ConnectionError(f"the connection ended after {file.tell()} of {whole} bytes")
-
-
-def _sum(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -1,16 +1,20 @@
-"""Writing files so that a reader never sees half of one, and reading lines of JSON."""
+"""Writing files and folders so that a reader never sees half of one, their sums, and reading lines of JSON."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+BLOCK = 1 << 20  # bytes
+TEMPORARY = ".tmp"  # ends the names of what is not yet in its place
 _LINES = 4096  # that are parsed together
 
 
@@ -33,13 +37,61 @@ def output_folder(path: str | Path) -> Path:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """The name of a file beside `path`, which takes its place when the context ends without an error."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """The name of a file, link or new folder beside `path`, which takes its place at a good end of the context.
+
+    It is on the disk before it does, so that not even a power cut leaves half of it.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         yield temporary
+        if not temporary.is_symlink():
+            _sync(temporary)
         temporary.replace(path)
+        _sync_entry(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        remove(temporary)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or a folder with all that is in it, is on the disk."""
+    for child in path.iterdir() if path.is_dir() else ():
+        _sync(child)
+    _sync_entry(path)
+
+
+def _sync_entry(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove(path: Path) -> None:
+    """Delete a file, a link or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def put_aside(paths: Iterable[Path], folder: Path) -> list[Path]:
+    """Move what is there of `paths` into a folder, where it replaces what has its name; returns what was moved."""
+    found = [path for path in paths if path.exists() or path.is_symlink()]
+    for path in found:
+        target = output_folder(folder) / path.name
+        remove(target)
+        path.replace(target)
+    return found
+
+
+def sha256_of(path: Path) -> str:
+    """The sum of a file's content, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:

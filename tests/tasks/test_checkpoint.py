@@ -14,13 +14,10 @@ from paddle import nn
 
 from paddlevideo.config import Config, save_config
 from paddlevideo.modeling.models import VideoModel
-from paddlevideo.solver import build_optimizer
 from paddlevideo.tasks.checkpoint import (
     check_parts,
     fit_rows,
-    load_training,
     load_weights,
-    save_training,
     save_weights,
     start_from,
 )
@@ -105,46 +102,6 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     load_weights(fresh, path)
     assert equal(fresh, old)
     assert [path.name for path in tmp_path.iterdir()] == ["w.pdparams"]
-
-
-def train(model: nn.Layer, optimizer: paddle.optimizer.Optimizer, steps: int) -> None:
-    for step in range(steps):
-        x = paddle.to_tensor(np.random.default_rng(step).random((4, 2), np.float32))
-        (model(x) ** 2).sum().backward()
-        optimizer.step()
-        optimizer.clear_grad()
-
-
-RATE = {"name": "MultiStepDecay", "learning_rate": 0.1, "milestones": [1], "gamma": 0.5}
-ADAM = {"name": "Adam", "weight_decay": 0.01, "learning_rate": RATE}
-
-
-def test_training_continues_as_if_never_stopped(tmp_path: Path) -> None:
-    whole = network()
-    optimizer = build_optimizer(ADAM, whole)
-    train(whole, optimizer, 3)
-    optimizer._learning_rate.step()
-    save_weights(whole, tmp_path / "last.pdparams")
-    save_training(whole, optimizer, {"epoch": 1, "best": 0.5}, tmp_path / "last.pdopt")
-    train(whole, optimizer, 3)
-
-    other = network()  # its parameters have other global names in Paddle
-    resumed = build_optimizer(ADAM, other)
-    load_weights(other, tmp_path / "last.pdparams")
-    assert load_training(other, resumed, tmp_path / "last.pdopt") == {"epoch": 1, "best": 0.5}
-    assert resumed.get_lr() == 0.05
-    train(other, resumed, 3)
-    assert equal(whole, other)
-
-
-def test_training_state_of_another_model_is_named(tmp_path: Path) -> None:
-    model = network()
-    optimizer = build_optimizer(ADAM, model)
-    train(model, optimizer, 1)
-    save_training(model, optimizer, {}, tmp_path / "last.pdopt")
-    other = nn.Sequential(nn.Linear(2, 3))
-    with pytest.raises(ValueError, match=r"a state for [12]\.\w+, which the model"):
-        load_training(other, build_optimizer(ADAM, other), tmp_path / "last.pdopt")
 
 
 class Detector(VideoModel):

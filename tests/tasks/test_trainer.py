@@ -3,7 +3,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
@@ -11,12 +15,25 @@ import pytest
 from paddle import nn
 
 from paddlevideo.config import Config, load_config
+from paddlevideo.tasks import trainer as trainer_module
 from paddlevideo.tasks.checkpoint import load_weights
+from paddlevideo.tasks.checkpoint_store import checkpoints_in
 from paddlevideo.tasks.detection_file import read_detections
 from paddlevideo.tasks.evaluation import test as measure
 from paddlevideo.tasks.parts import build_dataset, build_model
 from paddlevideo.tasks.trainer import Trainer
 from paddlevideo.utils.device import seed_everything
+from paddlevideo.utils.safe_pickle import load_pickle
+from paddlevideo.utils.signals import StoppedError
+from paddlevideo.weights import read_weights
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eager_convolutions() -> Iterator[None]:
+    """Each of the many trainers here would convert its network for seconds; killed runs are tested with that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer_module, "use_onednn", lambda network: None)
+        yield
 
 
 def weights_of(folder: Path, config: Config) -> dict[str, np.ndarray]:
@@ -30,6 +47,14 @@ def assert_equal(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> None:
         np.testing.assert_array_equal(value, b[name], err_msg=name)
 
 
+def lines_in(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def epochs_in(folder: Path) -> list[dict[str, Any]]:
+    return [line for line in lines_in(folder) if "train" in line]
+
+
 def run(config: Config, folder: Path, **options: object) -> Path:
     Trainer(dataclasses.replace(config, output_dir=str(folder)), validate=False, **options).fit()  # type: ignore[arg-type]
     return folder
@@ -37,8 +62,8 @@ def run(config: Config, folder: Path, **options: object) -> Path:
 
 def test_output_folder_holds_all_that_testing_needs(trained: Path) -> None:
     names = {path.name for path in trained.iterdir()}
-    assert {"best.pdparams", "last.pdparams", "last.pdopt", "config.yaml", "metrics.jsonl", "visualdl"} <= names
-    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    assert {"best.pdparams", "last.pdparams", "checkpoints", "config.yaml", "metrics.jsonl", "visualdl"} <= names
+    lines = epochs_in(trained)
     assert [line["epoch"] for line in lines] == [1, 2]
     assert lines[1]["train"]["loss"] < lines[0]["train"]["loss"]
     numbers = measure(load_config(trained / "config.yaml"), trained / "best.pdparams")
@@ -66,18 +91,126 @@ def test_a_new_run_puts_the_files_of_an_earlier_one_aside(tiny_config: Config, t
     assert (tmp_path / "earlier" / "best.pdparams").read_bytes() == b"of the earlier run"
     assert (tmp_path / "earlier" / "last.pdparams").read_bytes() == first
     assert not (tmp_path / "best.pdparams").exists()
-    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 1
+    assert len(epochs_in(tmp_path)) == 1
 
 
-def test_resumed_training_equals_uninterrupted_training(tiny_config: Config, tmp_path: Path) -> None:
-    whole = weights_of(run(tiny_config, tmp_path / "whole"), tiny_config)
-    run(dataclasses.replace(tiny_config, epochs=1), tmp_path / "parts")
-    assert_equal(whole, weights_of(run(tiny_config, tmp_path / "parts", resume=True), tiny_config))
+@pytest.fixture(scope="module")
+def grouped(tiny_config: Config) -> Config:
+    """Two epochs of four batches, which move the weights in pairs."""
+    return dataclasses.replace(tiny_config, accumulation=2, log_interval=1)
 
 
-def test_resuming_without_a_state_is_named(tiny_config: Config, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"last\.pdparams: no such weight file"):
+@pytest.fixture(scope="module")
+def whole(grouped: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output folder of a run that was not interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    Trainer(dataclasses.replace(grouped, output_dir=str(folder))).fit()
+    return folder
+
+
+def go_on(grouped: Config, folder: Path) -> None:
+    Trainer(dataclasses.replace(grouped, output_dir=str(folder)), resume=True).fit()
+
+
+def assert_same_run(whole: Path, parts: Path, config: Config) -> None:
+    assert_equal(weights_of(whole, config), weights_of(parts, config))
+    assert_equal(*(read_weights(folder / "best.pdparams").tensors for folder in (whole, parts)))
+    states = [load_pickle(folder / "last" / "training.pdopt") for folder in (whole, parts)]
+    assert_equal(*(state["optimizer"]["arrays"] for state in states))
+    assert states[0]["progress"] == states[1]["progress"]
+    assert (whole / "metrics.jsonl").read_bytes() == (parts / "metrics.jsonl").read_bytes()
+
+
+def place_of(folder: Path) -> tuple[int, int]:
+    """Epochs and batches of the next one that a run has done."""
+    progress = load_pickle(folder / "last" / "training.pdopt")["progress"]
+    return progress["epoch"], progress["batch"]
+
+
+@pytest.mark.parametrize(("batches", "place"), [(1, (0, 1)), (2, (0, 2)), (4, (1, 0))])
+def test_resumed_training_equals_uninterrupted_training(
+    grouped: Config, whole: Path, tmp_path: Path, batches: int, place: tuple[int, int]
+) -> None:
+    Trainer(dataclasses.replace(grouped, max_iters=batches, output_dir=str(tmp_path))).fit()
+    assert place_of(tmp_path) == place
+    go_on(grouped, tmp_path)
+    assert_same_run(whole, tmp_path, grouped)
+
+
+class SignalAt:
+    """A method that sends this process a signal when it is called for the n-th time."""
+
+    def __init__(self, trainer: Trainer, method: str, call: int, number: int) -> None:
+        self.inner, self.left, self.number = getattr(trainer, method), call, number
+        setattr(trainer, method, self)
+
+    def __call__(self, *arguments: object) -> object:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), self.number)
+        return self.inner(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("method", "number", "place"), [("train_step", signal.SIGTERM, (0, 3)), ("_predict", signal.SIGINT, (0, 4))]
+)
+def test_a_signal_saves_and_stops(
+    grouped: Config, whole: Path, tmp_path: Path, method: str, number: int, place: tuple[int, int]
+) -> None:
+    trainer = Trainer(dataclasses.replace(grouped, output_dir=str(tmp_path)))
+    SignalAt(trainer, method, 3, number)
+    with pytest.raises(StoppedError) as stopped:
+        trainer.fit()
+    assert stopped.value.code == 128 + number
+    assert place_of(tmp_path) == place
+    go_on(grouped, tmp_path)
+    assert_same_run(whole, tmp_path, grouped)
+
+
+def test_a_cut_run_is_measured_and_its_epoch_is_not_over(tiny_config: Config, tmp_path: Path) -> None:
+    config = dataclasses.replace(tiny_config, max_iters=1, output_dir=str(tmp_path))
+    numbers = Trainer(config).fit()
+    assert epochs_in(tmp_path)[-1]["test"] == numbers
+    assert (tmp_path / "best.pdparams").is_file()
+    resumed = Trainer(dataclasses.replace(config, max_iters=None), resume=True)
+    assert (resumed.progress.epoch, resumed.progress.batch, resumed.progress.best) == (0, 1, None)
+    assert (tmp_path / "best.pdparams").is_file()  # until there is another one
+
+
+def test_checkpoints_come_by_epochs_and_by_minutes(tiny_config: Config, tmp_path: Path) -> None:
+    rare = dataclasses.replace(tiny_config, epochs=3, save_interval=2, keep=9)
+    names = [path.name for path in checkpoints_in(run(rare, tmp_path / "a") / "checkpoints")]
+    assert names == ["00003-00000012", "00002-00000008"]
+    often = dataclasses.replace(tiny_config, epochs=1, save_minutes=0, keep=3)
+    names = [path.name for path in checkpoints_in(run(often, tmp_path / "b") / "checkpoints")]
+    assert names == ["00001-00000004", "00000-00000004", "00000-00000003"]
+
+
+def test_a_resumed_run_says_what_is_not_as_it_was(
+    tiny_config: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("paddlevideo"), "propagate", True)
+    run(dataclasses.replace(tiny_config, max_iters=1), tmp_path)
+    run(dataclasses.replace(tiny_config, max_iters=1, seed=3), tmp_path, resume=True)
+    assert "config.seed: was 0, is 3" in caplog.text
+    assert "config.max_iters" not in caplog.text
+    caplog.clear()
+    classes = tuple(reversed(tiny_config.classes))
+    with pytest.raises(ValueError, match="are not the config's"):
+        measure(dataclasses.replace(tiny_config, classes=classes, output_dir=str(tmp_path)), tmp_path / "last.pdparams")
+    assert "config.classes: was " in caplog.text
+    assert "data.test: was " in caplog.text
+    assert "data.train" not in caplog.text
+
+
+def test_resuming_without_a_checkpoint_of_the_run_is_named(tiny_config: Config, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"last/checkpoint\.json: no such file, so this is no checkpoint"):
         run(tiny_config, tmp_path, resume=True)
+    other = run(dataclasses.replace(tiny_config, max_iters=1), tmp_path / "other")
+    with pytest.raises(
+        ValueError, match=r"other/last: expected one of .*mine/checkpoints, as a run goes on in its own"
+    ):
+        run(tiny_config, tmp_path / "mine", resume=other / "last")
 
 
 def gradients(config: Config, batch_size: int) -> list[np.ndarray]:

@@ -1,0 +1,71 @@
+"""The numbers of a run: JSON lines, and the same as curves of VisualDL."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from paddlevideo.utils.files import read_json_lines, remove
+from paddlevideo.utils.logging import logger
+
+Numbers = Mapping[str, float]
+NAME, CURVES = "metrics.jsonl", "visualdl"
+
+
+def journal_files(folder: Path) -> list[Path]:
+    """What the journal of a run consists of."""
+    return [folder / NAME, folder / CURVES]
+
+
+class Journal:
+    """`metrics.jsonl` of a run, and the folder `visualdl` that is drawn from it.
+
+    A line has the number of batches done, `iteration`, the `epoch` that they are in, from 1, and numbers by name:
+    `batch` every few batches, `train` and `test` at the end of an epoch.
+
+    Args:
+        folder: the run's.
+        position: bytes that are kept of the file; what a stopped run has written after its checkpoint is written again.
+    """
+
+    def __init__(self, folder: Path, position: int) -> None:
+        from visualdl import LogWriter  # its import takes seconds, so only training pays for it
+
+        self.path = folder / NAME
+        self.file = self.path.open("ab")
+        if self.file.tell() < position:
+            logger.warning("warning: %s lacks %d bytes that a run wrote", self.path, position - self.file.tell())
+        self.file.truncate(min(position, self.file.tell()))
+        self.file.seek(0, os.SEEK_END)
+        remove(folder / CURVES)
+        self.board = LogWriter(logdir=str(folder / CURVES))
+        for _, lines in read_json_lines(self.path, f"delete {self.path} if its numbers are not needed"):
+            for line in lines:
+                self._draw(line)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+        self.board.close()
+
+    def write(self, iteration: int, epoch: int, **numbers: Numbers) -> None:
+        """Append a line with groups of numbers."""
+        line = {"iteration": iteration, "epoch": epoch, **numbers}
+        self.file.write(f"{json.dumps(line)}\n".encode())
+        self.file.flush()
+        self._draw(line)
+
+    def position(self) -> int:
+        """Bytes written, which are on the disk now."""
+        os.fsync(self.file.fileno())
+        return self.file.tell()
+
+    def _draw(self, line: Mapping[str, Any]) -> None:
+        for group in ("batch", "train", "test"):
+            for name, value in line.get(group, {}).items():
+                self.board.add_scalar(f"{group}/{name}", value, line["iteration"])

@@ -1,0 +1,90 @@
+"""The checkpoints of one training run: what goes into them, and how a run goes on from one."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from paddlevideo.config import Config, save_config
+from paddlevideo.modeling.models import VideoModel
+from paddlevideo.tasks.checkpoint import load_weights, save_weights
+from paddlevideo.tasks.checkpoint_store import BEST, CONFIG, EARLIER, LAST, TRAINING, WEIGHTS, CheckpointStore, verify
+from paddlevideo.tasks.journal import journal_files
+from paddlevideo.tasks.provenance import facts_of, warn_of_changes
+from paddlevideo.tasks.training_state import RunProgress, StateHolder, load_states, save_states
+from paddlevideo.utils.files import output_folder, put_aside
+from paddlevideo.utils.logging import logger
+
+
+class RunCheckpoints:
+    """Saves and restores all that changes in training.
+
+    Args:
+        config: the run's.
+        model: whose weights change.
+        holders: what changes besides, by name.
+        progress: that of the run, one of the holders.
+    """
+
+    def __init__(
+        self, config: Config, model: VideoModel, holders: dict[str, StateHolder], progress: RunProgress
+    ) -> None:
+        self.config, self.model, self.holders, self.progress = config, model, holders, progress
+        self.facts = facts_of(config)
+        self.folder = output_folder(config.output_dir)
+        self.store = CheckpointStore(self.folder, config.keep)
+        self.newest = ""  # name of the one that was written or read last
+        self.saved_at = time.monotonic()
+
+    def save(self, is_best: bool = False) -> None:
+        """Write a checkpoint of this moment, unless there is one."""
+        name = f"{self.progress.epoch:05d}-{self.progress.iterations:08d}"
+        if name == self.newest:
+            return
+        if is_best:
+            self.progress.best_checkpoint = name
+        self.store.save(name, self._fill, self.facts, is_best)
+        self.newest, self.saved_at = name, time.monotonic()
+
+    def is_due(self) -> bool:
+        """Whether it is time for one, by the config's `save_minutes`."""
+        minutes = self.config.save_minutes
+        return minutes is not None and time.monotonic() - self.saved_at >= 60 * minutes
+
+    def call_newest_best(self) -> None:
+        """Let `best` mean the newest checkpoint, which itself does not know of it."""
+        self.store.point(BEST, self.newest)
+
+    def _fill(self, folder: Path) -> None:
+        save_weights(self.model, folder / WEIGHTS)
+        save_states(self.holders, folder / TRAINING)
+        save_config(self.config, folder / CONFIG)
+
+    def resume(self, checkpoint: Path | None) -> None:
+        """Go on where the run was when it wrote a checkpoint, the last one if None.
+
+        Raises:
+            ValueError: it is not one of this run, or damaged.
+        """
+        checkpoint, progress = checkpoint or self.folder / LAST, self.progress
+        before = verify(checkpoint)
+        if checkpoint.resolve().parent != self.store.root.resolve():
+            raise ValueError(
+                f"{checkpoint}: expected one of {self.store.root}, as a run goes on in its own folder; choose it with "
+                "-o output_dir=..., or start a new run from these weights with -w"
+            )
+        warn_of_changes(before, self.facts, checkpoint)
+        load_weights(self.model, checkpoint / WEIGHTS)
+        load_states(self.holders, checkpoint / TRAINING)
+        self.newest = checkpoint.resolve().name
+        if not self.store.continue_from(self.newest, progress.best_checkpoint):
+            if progress.best_checkpoint is not None:
+                logger.warning("warning: %s is gone; what is best is decided anew", progress.best_checkpoint)
+            progress.best = progress.best_checkpoint = None
+        logger.info("resuming after %d epochs and %d batches", progress.epoch, progress.batch)
+
+    def begin(self) -> None:
+        """Move the files of an earlier run to `earlier/`, so that they are not taken for those of this one."""
+        files = [self.folder / CONFIG, *journal_files(self.folder), *self.store.contents]
+        if put_aside(files, self.folder / EARLIER):
+            logger.info("the files of an earlier run are now in %s", self.folder / EARLIER)

@@ -1,0 +1,180 @@
+"""What a resumed run needs besides the weights: named holders of state, and a file of what they hold."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import paddle
+from paddle import nn
+
+from paddlevideo.utils.safe_pickle import load_pickle
+
+
+class StateHolder(Protocol):
+    """Something that changes in training."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it holds: containers, text, numbers and numpy arrays."""
+
+    def set_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where the run that saved `state` was.
+
+        Raises:
+            ValueError: it does not fit.
+        """
+
+
+def save_states(holders: Mapping[str, StateHolder], path: Path) -> None:
+    """Write what all holders hold, under their names."""
+    with path.open("wb") as file:
+        pickle.dump({name: holder.state_dict() for name, holder in holders.items()}, file)
+
+
+def load_states(holders: Mapping[str, StateHolder], path: Path) -> None:
+    """Read a file of `save_states` into the holders.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a training state, or that of another kind of run.
+    """
+    states = load_pickle(path)
+    if not isinstance(states, dict) or not all(isinstance(state, dict) for state in states.values()):
+        raise ValueError(f"{path}: not a training state written by this program")
+    if set(states) != set(holders):
+        raise ValueError(
+            f"{path}: expected the states of {', '.join(holders)}, got {', '.join(map(str, states))}; resume with the "
+            "settings and the version that wrote it, or start a new run from its weights with -w"
+        )
+    for name, holder in holders.items():
+        try:
+            holder.set_state_dict(states[name])
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+
+@dataclass
+class RunProgress:
+    """How far a run has come.
+
+    Args:
+        epoch: complete ones.
+        batch: batches of the current epoch that are done.
+        iterations: batches since training began.
+        totals: sums over the batches of the current epoch of every part of the loss.
+        best: the best number of the deciding metric.
+        best_checkpoint: the checkpoint that has it.
+        journal: bytes of `metrics.jsonl`.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    iterations: int = 0
+    totals: dict[str, float] = field(default_factory=dict)
+    best: float | None = None
+    best_checkpoint: str | None = None
+    journal: int = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it."""
+        return dataclasses.asdict(self)
+
+    def set_state_dict(self, state: dict[str, Any]) -> None:
+        """See `StateHolder`."""
+        own = self.state_dict()
+        if set(state) != set(own):
+            raise ValueError(f"progress should have {', '.join(own)}, got {', '.join(map(str, state))}")
+        vars(self).update(state)
+
+
+class OptimizerState:
+    """An optimizer and its schedule.
+
+    What belongs to a parameter is stored under the parameter's name in the model and not under Paddle's global
+    counter, so that it fits a model built anew.
+
+    Args:
+        model: whose parameters the optimizer moves.
+        optimizer: with its schedule.
+    """
+
+    def __init__(self, model: nn.Layer, optimizer: Any) -> None:
+        self.model, self.optimizer = model, optimizer
+
+    def state_dict(self) -> dict[str, Any]:
+        """`arrays` and the numbers of the `schedule`, if there is one."""
+        names = {parameter.name: key for key, parameter in self.model.named_parameters()}
+        longest_first = sorted(names, key=len, reverse=True)
+        state = dict(self.optimizer.state_dict())
+        schedule = state.pop("LR_Scheduler", {})
+        arrays = {}
+        for key, value in state.items():
+            owner = next((name for name in longest_first if key.startswith(f"{name}_")), None)
+            if owner is None:
+                raise KeyError(f"optimizer state {key} belongs to no parameter")
+            arrays[f"{names[owner]}::{key[len(owner) :]}"] = np.asarray(
+                value
+            )  # until its first step Paddle holds what it was given
+        return {"arrays": arrays, "schedule": schedule}
+
+    def set_state_dict(self, state: dict[str, Any]) -> None:
+        """See `StateHolder`."""
+        names = {key: parameter.name for key, parameter in self.model.named_parameters()}
+        restored: dict[str, Any] = {}
+        for key, value in state["arrays"].items():
+            owner, _, suffix = key.partition("::")
+            if owner not in names:
+                raise ValueError(f"has a state for {owner}, which the model of the config does not have")
+            restored[names[owner] + suffix] = value
+        if state["schedule"]:
+            restored["LR_Scheduler"] = state["schedule"]
+        self.optimizer.set_state_dict(restored)
+
+
+class Gradients:
+    """Gradients of batches that have not moved the weights yet, within a group of accumulated ones."""
+
+    def __init__(self, model: nn.Layer) -> None:
+        self.model = model
+        self.waiting: dict[str, Any] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Arrays by the names of the parameters; none after the weights have moved."""
+        own = {name: p.grad.numpy() for name, p in self.model.named_parameters() if p.grad is not None}
+        return {**self.waiting, **own}
+
+    def set_state_dict(self, state: dict[str, Any]) -> None:
+        """See `StateHolder`; they wait for `put_back`."""
+        if unknown := set(state) - {name for name, _ in self.model.named_parameters()}:
+            raise ValueError(f"has a gradient for {min(unknown)}, which the model of the config does not have")
+        self.waiting = dict(state)
+
+    def put_back(self) -> None:
+        """Give the parameters the gradients that were set.
+
+        To be called between forward and backward, as the first forward of a static graph takes gradients away.
+        """
+        for name, parameter in self.model.named_parameters() if self.waiting else ():
+            if name in self.waiting:
+                parameter.grad = paddle.to_tensor(self.waiting.pop(name))
+
+
+class Scaler:
+    """The factor that keeps gradients in the range of half precision; nothing in float32."""
+
+    def __init__(self, scaler: paddle.amp.GradScaler) -> None:
+        self.scaler = scaler
+
+    def state_dict(self) -> dict[str, Any]:
+        """Paddle's, empty in float32."""
+        return dict(self.scaler.state_dict())
+
+    def set_state_dict(self, state: Any) -> None:
+        """See `StateHolder`; a factor that was not needed before starts where a new one does."""
+        if state:
+            self.scaler.load_state_dict(state)

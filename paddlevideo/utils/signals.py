@@ -1,0 +1,62 @@
+"""Signals that ask a program to end: noted, so that it can end in good order; and processes that end with others."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+ASKING = (signal.SIGTERM, signal.SIGINT)
+_PR_SET_PDEATHSIG = 1  # of Linux' prctl.h
+
+
+class StoppedError(Exception):
+    """A signal asked the program to end, and what it had to save is saved."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.code = 128 + number  # what a shell says of a program that a signal has ended
+
+
+class StopSignals:
+    """Within this context the first SIGTERM or SIGINT is noted only; the second ends the process at once.
+
+    Worker processes that are started within it note the first one too and go on, since Ctrl-C reaches all of them.
+    Outside of the main thread, where Python sets no handlers, it does nothing.
+    """
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> StopSignals:
+        if threading.current_thread() is threading.main_thread():
+            self._owner = os.getpid()
+            self._before = {number: signal.signal(number, self._note) for number in ASKING}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def check(self) -> None:
+        """Raise `StoppedError` if a signal has come."""
+        if self.number is not None:
+            raise StoppedError(self.number)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.number = number
+        for one in ASKING:
+            signal.signal(one, signal.SIG_DFL)
+        if os.getpid() == self._owner:  # not through a logger, which may be in the middle of a line
+            os.write(2, b"\nsaving, then stopping; a second signal stops at once and saves nothing\n")
+
+
+def end_with_parent() -> None:
+    """Let this process be killed when the one that started it is gone, on Linux; elsewhere it is left to itself."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "prctl"):
+        library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
