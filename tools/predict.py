@@ -55,6 +55,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add_options(parser)
     add_plugin_argument(parser)
+    parser.add_argument(
+        "--reuse", choices=("auto", "off"), default="auto", help="auto: work on frames is kept for their next clips"
+    )
     parser.add_argument("--device", help="cpu, gpu or gpu:N; default: the GPU if there is one")
     return parser.parse_args(arguments)
 
@@ -75,12 +78,13 @@ def run(args: argparse.Namespace) -> None:
     streams = open_streams(args.input, Connection(args.timeout, args.reconnect), args.realtime)
     folder = output_folder(args.output)
     engine = chosen_options(args, exported=args.weights is None)
+    reuse = len(streams) if args.reuse == "auto" else 0
     if args.weights is not None:
         config = chosen_config(args.config, args.weights, plugins=args.plugin)
-        predictor = Predictor.from_checkpoint(config, args.weights)
+        predictor = Predictor.from_checkpoint(config, args.weights, reuse)
     else:
         import_plugins(args.plugin)
-        predictor = Predictor.from_export(args.model, **engine)
+        predictor = Predictor.from_export(args.model, **engine, reuse=reuse)
     with stop_on_signals() as stop:
         predict_streams(predictor, streams, folder, options, stop)
 
