@@ -9,15 +9,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from paddlevideo.engines import add_options, chosen_options
 from paddlevideo.loader.live import Connection, open_streams
-from paddlevideo.tasks.predictor import Predictor
+from paddlevideo.tasks.predictor_options import add_predictor_options, load_predictor
 from paddlevideo.tasks.streaming import StreamOptions, predict_streams
-from paddlevideo.utils.command import chosen_config, run_command
+from paddlevideo.utils.command import run_command
 from paddlevideo.utils.device import use_device
 from paddlevideo.utils.files import output_folder
 from paddlevideo.utils.logging import start_logging
-from paddlevideo.utils.plugins import add_plugin_argument, import_plugins
 from paddlevideo.utils.threads import stop_on_signals
 
 
@@ -31,12 +29,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="video, folder of videos or of numbered frames, pattern, number of a camera (0, 1, ...), or an address "
         "such as rtsp://HOST/PATH",
     )
-    network = parser.add_mutually_exclusive_group()
-    network.add_argument(
-        "-m", "--model", type=Path, default=Path("inference"), help="export folder (default: inference)"
-    )
-    network.add_argument("-w", "--weights", help="run trained weights, a path or URL, without exporting them")
-    parser.add_argument("-c", "--config", type=Path, help="with -w: yaml file; default: config.yaml beside the weights")
+    add_predictor_options(parser)
     parser.add_argument("-o", "--output", default="predictions", help="folder (default: predictions)")
     parser.add_argument("--threshold", type=float, default=0.3, help="leave out detections below this score")
     parser.add_argument("--batch_size", type=int, default=1, help="frames that go through the network together")
@@ -53,12 +46,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--reconnect", type=int, default=8, help="reconnections in a row without a frame until it is given up"
     )
-    add_options(parser)
-    add_plugin_argument(parser)
-    parser.add_argument(
-        "--reuse", choices=("auto", "off"), default="auto", help="auto: work on frames is kept for their next clips"
-    )
-    parser.add_argument("--device", help="cpu, gpu or gpu:N; default: the GPU if there is one")
     return parser.parse_args(arguments)
 
 
@@ -77,14 +64,7 @@ def run(args: argparse.Namespace) -> None:
     )
     streams = open_streams(args.input, Connection(args.timeout, args.reconnect), args.realtime)
     folder = output_folder(args.output)
-    engine = chosen_options(args, exported=args.weights is None)
-    reuse = len(streams) if args.reuse == "auto" else 0
-    if args.weights is not None:
-        config = chosen_config(args.config, args.weights, plugins=args.plugin)
-        predictor = Predictor.from_checkpoint(config, args.weights, reuse)
-    else:
-        import_plugins(args.plugin)
-        predictor = Predictor.from_export(args.model, **engine, reuse=reuse)
+    predictor = load_predictor(args, min(len(streams), options.batch_size))
     with stop_on_signals() as stop:
         predict_streams(predictor, streams, folder, options, stop)
 

@@ -61,6 +61,39 @@ def open_source(path: str | Path, num_frames: int | None = None) -> FrameSource:
     return source
 
 
+def decode_picture(data: bytes, where: str, remedy: str) -> Frames:
+    """The picture `[H, W, 3]` of the content of a JPEG or PNG file.
+
+    Args:
+        data: the content.
+        where: it is from, which begins the message.
+        remedy: what to do, which ends it.
+
+    Raises:
+        ValueError: not a complete picture, or one that is too large.
+    """
+    end = _PICTURE_ENDS.get(data[:2])
+    # Versions of OpenCV fill what is missing of a picture with grey and say nothing, hence the look at its end.
+    whole = end is not None and data.rstrip(b"\0").endswith(end)
+    try:
+        frame = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if whole else None
+    except cv2.error as error:
+        raise ValueError(f"{where}: cannot be decoded, it may be too large ({error.err}); {remedy}") from error
+    if frame is None:
+        raise ValueError(f"{where}: not a complete JPEG or PNG picture ({len(data)} bytes); {remedy}")
+    return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def claimed_size(path: Path) -> tuple[int, int]:
+    """Height and width that a video file says its frames have; none is decoded for it.
+
+    Raises:
+        ValueError: not a video.
+    """
+    with _capture(path) as capture:
+        return round(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)), round(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+
+
 class FrameSource(ABC):
     """Frames that can be read by number."""
 
@@ -410,17 +443,7 @@ def _retrieve(capture: cv2.VideoCapture, complaint: str) -> Frames:
 def _read_picture(path: Path) -> Frames:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such frame; was it removed while reading?")
-    data = path.read_bytes()
-    end = _PICTURE_ENDS.get(data[:2])
-    # Versions of OpenCV fill what is missing of a picture with grey and say nothing, hence the look at its end.
-    whole = end is not None and data.rstrip(b"\0").endswith(end)
-    try:
-        frame = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if whole else None
-    except cv2.error as error:
-        raise ValueError(f"{path}: cannot be decoded, it may be too large ({error.err}); extract it again") from error
-    if frame is None:
-        raise ValueError(f"{path}: not a complete JPEG or PNG picture ({len(data)} bytes); extract this frame again")
-    return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+    return decode_picture(path.read_bytes(), str(path), "extract it again")
 
 
 def _distinct(indices: IntArray, length: int, path: Path) -> tuple[list[int], IntArray]:

@@ -129,7 +129,7 @@ def interleave(
     active: deque[tuple[FrameStream, Iterator[Sample]]] = deque()
     while True:
         for stream in islice(waiting, options.batch_size - len(active)):
-            active.append((stream, _samples(predictor, stream, options, stop)))
+            active.append((stream, samples_ahead(predictor, stream, options, stop)))
         if not active:
             return
         stream, samples = active.popleft()
@@ -155,21 +155,22 @@ def batches(steps: Iterable[Step], size: int, input: InputTransform) -> Iterator
         if step.due is not None:
             due.append(step.due)
         if len(due) == size:
-            yield group, *_stack(due, input)
+            yield group, *stack(due, input)
             group, due = [], []
     if group:
-        yield group, *_stack(due, input)
+        yield group, *stack(due, input)
 
 
-def _stack(samples: list[Sample], input: InputTransform) -> tuple[Arrays, list[Meta]]:
+def stack(samples: list[Sample], input: InputTransform) -> tuple[Arrays, list[Meta]]:
+    """What a network is given for samples: inputs with a batch axis, and their meta."""
     if not samples:
         return {}, []
     batch = collate(samples)
     return input.unpack(batch["inputs"]), batch["meta"]
 
 
-def _samples(predictor: Predictor, stream: FrameStream, options: StreamOptions, stop: Event) -> Iterator[Sample]:
-    """The samples of a stream, made ahead."""
+def samples_ahead(predictor: Predictor, stream: FrameStream, options: StreamOptions, stop: Event) -> Iterator[Sample]:
+    """The samples of a stream, made ahead by a thread that `stop` ends."""
     samples = predictor.open(stream, options.stride)
     if options.realtime:
         yield from Ahead(samples, options.stride, stop, drop=_note_dropped)

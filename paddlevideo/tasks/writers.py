@@ -29,6 +29,37 @@ SPARE_BYTES = 16 << 20  # of the disk that are left free, so that an mp4 can sti
 LONGEST_PAUSE = 60.0  # seconds for which a picture is repeated at most
 
 
+def sure_detections(meta: Meta, prediction: Prediction, threshold: float, linker: TubeLinker) -> Prediction:
+    """The detections of a stream's next frame with a score of `threshold` or more, the surest first, with `tracks`."""
+    order = np.argsort(-prediction["scores"], kind="stable")
+    order = order[prediction["scores"][order] >= threshold]
+    kept = {key: value[order] for key, value in prediction.items()}
+    kept["tracks"] = linker.update(meta["frame"], kept["labels"], kept["boxes"], kept["scores"])
+    return kept
+
+
+def frame_line(meta: Meta, prediction: Prediction, classes: Sequence[str]) -> dict[str, Any]:
+    """What the JSON line of a frame says: where it is, and its detections with boxes in its pixels."""
+    height, width = meta["size"]
+    boxes = (prediction["boxes"] * np.array([width, height, width, height])).round(2)
+    rows = zip(boxes, prediction["labels"], prediction["scores"], prediction["tracks"], strict=True)
+    detections = [
+        {"box": box.tolist(), "label": classes[int(label)], "score": round(float(score), 4), "track": int(track)}
+        for box, label, score, track in rows
+    ]
+    return {**{key: meta[key] for key in ("frame", "time", "size")}, "detections": detections}
+
+
+def dropped_lines(sample: Sample) -> list[dict[str, Any]]:
+    """What JSON lines say of the frames that were dropped before this one."""
+    return [{"frame": meta["frame"], "time": meta["time"], "dropped": True} for meta in sample.get("dropped", ())]
+
+
+def encode_line(record: dict[str, Any]) -> bytes:
+    """A JSON line."""
+    return json.dumps(record).encode() + b"\n"
+
+
 class SteadyVideo:
     """An mp4 with as many frames in every second, made of pictures that need not come evenly.
 
@@ -145,12 +176,12 @@ class DetectionWriter:
         """
         self._check_space()
         meta = sample["meta"]
-        for missed in sample.get("dropped", ()):
-            self._line({"frame": missed["frame"], "time": missed["time"], "dropped": True})
+        for missed in dropped_lines(sample):
+            self._line(missed)
             self.dropped += 1
         if prediction is not None:
-            self._held = self._tracked(meta, prediction)
-            self._record(meta, self._plain(meta))
+            self._held = sure_detections(meta, prediction, self.threshold, self.linker)
+            self._record(frame_line(meta, self._held, self.classes))
         self._tell_size(meta)
         picture = draw_detections(sample["frame"], self._held, self.classes)
         self.video.write(picture, meta["time"])
@@ -172,39 +203,16 @@ class DetectionWriter:
                 if file is not None:
                     files.callback(file.close)
 
-    def _tracked(self, meta: Meta, prediction: Prediction) -> Prediction:
-        """The detections that are sure enough, the surest first, with their tracks."""
-        order = np.argsort(-prediction["scores"], kind="stable")
-        order = order[prediction["scores"][order] >= self.threshold]
-        kept = {key: value[order] for key, value in prediction.items()}
-        kept["tracks"] = self.linker.update(meta["frame"], kept["labels"], kept["boxes"], kept["scores"])
-        return kept
-
-    def _record(self, meta: Meta, detections: list[dict[str, Any]]) -> None:
-        where = {key: meta[key] for key in ("frame", "time", "size")}
-        self._line({**where, "detections": detections})
-        self.tubes.add(meta["frame"], detections, self.linker.tracks)
+    def _record(self, line: dict[str, Any]) -> None:
+        self._line(line)
+        detections = line["detections"]
+        self.tubes.add(line["frame"], detections, self.linker.tracks)
         if self.table is not None:
-            start = (meta["frame"], meta["time"])
+            start = (line["frame"], line["time"])
             self.table.append(_csv_lines([*start, d["track"], d["label"], d["score"], *d["box"]] for d in detections))
 
-    def _plain(self, meta: Meta) -> list[dict[str, Any]]:
-        """Detections with boxes in pixels of the frame."""
-        height, width = meta["size"]
-        boxes = (self._held["boxes"] * np.array([width, height, width, height])).round(2)
-        rows = zip(boxes, self._held["labels"], self._held["scores"], self._held["tracks"], strict=True)
-        return [
-            {
-                "box": box.tolist(),
-                "label": self.classes[int(label)],
-                "score": round(float(score), 4),
-                "track": int(track),
-            }
-            for box, label, score, track in rows
-        ]
-
     def _line(self, record: dict[str, Any]) -> None:
-        self.lines.append(json.dumps(record).encode() + b"\n")
+        self.lines.append(encode_line(record))
 
     def _tell_size(self, meta: Meta) -> None:
         if self._size is not None and self._size != meta["size"]:

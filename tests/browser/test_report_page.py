@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from html import escape
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from paddlevideo.config import Config
 from paddlevideo.tasks.parts import build_dataset, build_model
 from paddlevideo.tasks.report import write_report
+from tests.browser.chromium import browser_command
 
 FRAME = """<!DOCTYPE html><iframe style="border: 0; width: {width}px; height: 900px" srcdoc="{page}"></iframe>
 <script>onload = () => {{
@@ -24,13 +24,8 @@ FRAME = """<!DOCTYPE html><iframe style="border: 0; width: {width}px; height: 90
 
 def browse(page: Path, width: int, profile: Path) -> tuple[str, str]:
     """The document as the browser has it in the end, and what it said."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    browser = next(filter(None, map(shutil.which, names)), None)
-    if browser is None:
-        pytest.fail(f"this test needs a browser, one of {', '.join(names)}: apt-get install chromium")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    flags += ["--disable-component-update", "--disable-sync", "--enable-logging=stderr", f"--user-data-dir={profile}"]
-    command = [browser, *flags, f"--window-size={width},900", "--dump-dom", page.as_uri()]
+    command = [*browser_command(profile), "--enable-logging=stderr", f"--window-size={width},900"]
+    command += ["--dump-dom", page.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return done.stdout, done.stderr
 

@@ -17,6 +17,7 @@ LAYERS = (  # a file may import from its own line and the lines above
     ("utils", "types", "registry", "config"),
     ("loader", "modeling", "metrics", "solver", "weights", "formats", "engines"),
     ("tasks",),
+    ("serve",),
 )
 NEUTRAL = [REPOSITORY / "main.py", *(REPOSITORY / "tools").glob("*.py"), *(PACKAGE / "tasks").glob("*.py")]
 

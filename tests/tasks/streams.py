@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from paddlevideo.loader.live import FrameStream, TimedFrame
+from paddlevideo.loader.live import FrameStream, StoredStream, TimedFrame
 from paddlevideo.modeling.inputs import ClipInput
 from paddlevideo.tasks.predictor import Predictor
+from paddlevideo.tasks.streaming import StreamOptions, predict_streams
 from paddlevideo.types import Arrays, Frames, Meta, Prediction
+from paddlevideo.utils.files import output_folder
 
 CLIP = 4  # frames
 STEP = 3  # grey levels from one frame to the next
@@ -99,9 +102,9 @@ def made_predictor(network: ClipReader | None = None) -> Predictor:
     return Predictor(network or ClipReader(), input, as_detections, pipeline, {"name": "VideoStream"}, ["Sit", "Run"])
 
 
-def write_video(path: Path, count: int, size: tuple[int, int] = (48, 64)) -> Path:
-    """An mp4 of frames 1 to `count`."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, size[::-1])
+def write_video(path: Path, count: int, size: tuple[int, int] = (48, 64), codec: str = "mp4v") -> Path:
+    """A video of frames 1 to `count`."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 25, size[::-1])
     for number in range(1, count + 1):
         writer.write(picture(number, size))
     writer.release()
@@ -122,3 +125,11 @@ def read_pictures(path: Path) -> list[Frames]:
         frames.append(read[1])
     capture.release()
     return frames
+
+
+def predicted_lines(video: Path, threshold: float) -> list[dict[str, Any]]:
+    """The records that the made predictor writes about a video."""
+    folder = output_folder(video.parent / "predicted")
+    options = StreamOptions(threshold=threshold)
+    predict_streams(made_predictor(), [StoredStream(video)], folder, options, threading.Event())
+    return read_lines(folder / f"{video.stem}.jsonl")

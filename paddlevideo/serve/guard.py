@@ -1,0 +1,64 @@
+"""What keeps other sites, and names that were bent to point here, away from a server in a browser's reach."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src data:; media-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+def only_own_page(host: str) -> Middleware:
+    """Middleware that refuses what does not come from this server's own page.
+
+    The `Host` of a request must be an address, `localhost` or `host`: under any other name a page of another site could
+    have been pointed here. An `Origin`, which browsers send with everything that changes or connects, must be the same.
+
+    Args:
+        host: that the server is bound to.
+    """
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        name = re.sub(r":\d*$", "", request.host).strip("[]")
+        origin = request.headers.get("Origin")
+        if name not in ("localhost", host) and not is_address(name):
+            raise web.HTTPForbidden(
+                text=f"unknown host {name}; open this page by its address, or start with --host NAME"
+            )
+        if origin not in (None, f"http://{request.host}", f"https://{request.host}"):
+            raise web.HTTPForbidden(text=f"a page of {origin} may not use this server; open its own page")
+        return await handler(request)
+
+    return guard
+
+
+async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    """Tell the browser to load nothing from elsewhere and to show the page within no other."""
+    response.headers.update(HEADERS)
+
+
+def is_address(name: str) -> bool:
+    """Whether this is an IP address and no name."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a server that is bound to this can be reached from its own machine only."""
+    return host == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
