@@ -266,5 +266,5 @@ def test_mixed_precision_on_a_cpu_says_that_it_is_float32(
 ) -> None:
     monkeypatch.setattr(logging.getLogger("paddlevideo"), "propagate", True)
     logging.getLogger("paddlevideo").setLevel(logging.INFO)
-    Trainer(dataclasses.replace(tiny_config, amp_level="O1", output_dir=str(tmp_path)), validate=False)
+    Trainer(dataclasses.replace(tiny_config, amp={"level": "O2"}, output_dir=str(tmp_path)), validate=False)
     assert "not available on a CPU" in caplog.text
