@@ -12,7 +12,7 @@ import paddle
 
 T = TypeVar("T")
 SKIPPED = 2  # first steps, in which graphs are built and workers start
-MUCH = 0.2  # share of a step that is worth a word
+LITTLE, MUCH = 0.0005, 0.2  # shares of a step that are worth a line, and a word of advice
 ADVICE = {  # in the order in which it is worth trying
     "loader": "the network waits for data: raise num_workers (now {workers}, this machine has {cores} cores), keep the "
     "media on a faster disk, or make the pictures smaller beforehand",
@@ -80,8 +80,9 @@ class StepTimes:
         whole = seconds.pop("whole")
         seconds["rest"] = whole - sum(seconds.values())
         lines = [f"a step of training takes {1000 * whole:.1f} ms (mean of {len(steps)})"]
-        lines += [f"  {name:<10} {1000 * value:8.1f} ms {value / whole:6.1%}" for name, value in seconds.items()]
-        return "\n".join([*lines, f"  {self._advice({name: value / whole for name, value in seconds.items()})}"])
+        shares = {name: value / whole for name, value in seconds.items() if value > LITTLE * whole}
+        lines += [f"  {name:<10} {1000 * seconds[name]:8.1f} ms {share:6.1%}" for name, share in shares.items()]
+        return "\n".join([*lines, f"  {self._advice(shares)}"])
 
     def _advice(self, shares: dict[str, float]) -> str:
         found = [text for name, text in ADVICE.items() if shares.get(name, 0.0) > MUCH]

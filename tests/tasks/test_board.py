@@ -37,7 +37,8 @@ def test_curves_count_what_is_found_false_and_missed(tiny_config: Config, tmp_pa
         board.measurement(dataset, predictions, 7)
     reader = shown_in(tmp_path)
     (curve,) = reader.get_data("pr_curve", "test/all")
-    sure = curve.TP[50], curve.FP[50], curve.FN[50]  # at a score of one half
+    counts = curve.pr_curve
+    sure = counts.TP[50], counts.FP[50], counts.FN[50]  # at a score of one half
     assert curve.id == 7
     assert sure == (truths - missed, 1, missed)
     assert len(reader.get_tags()["image"]) == 3

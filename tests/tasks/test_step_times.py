@@ -31,7 +31,7 @@ def run(clock: Clock, loader: float, forward: float, rest: float) -> str:
     def batches() -> object:
         for _ in range(5):
             clock.now += loader
-            yield None
+            yield "batch"
 
     times = StepTimes(True, workers=3)
     for number, _ in enumerate(times.each(batches())):  # type: ignore[arg-type]

@@ -97,6 +97,14 @@ def test_states_of_other_things_are_named(tmp_path: Path) -> None:
         load_states({"progress": RunProgress()}, path)
 
 
+def test_gradients_fit_as_many_processes_as_made_them() -> None:
+    gradients = Gradients(network())
+    gradients.set_state_dict({"processes": [{}, {}]})  # none are waiting, so any number will do
+    state = {"processes": [{"0.weight": np.zeros((2, 3))}, {}]}
+    with pytest.raises(ValueError, match="has gradients of 2 processes within a group of batches, but 1 are running"):
+        gradients.set_state_dict(state)
+
+
 class Factor:
     """Stands for Paddle's scaler, which holds nothing on a CPU."""
 
