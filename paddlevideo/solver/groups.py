@@ -36,13 +36,15 @@ def freeze(model: nn.Layer, patterns: Sequence[str]) -> None:
         patterns: of their names, see the top of this file.
 
     Raises:
-        ValueError: a pattern matches nothing.
+        ValueError: a pattern matches nothing, or one parameter of a normalisation and not the other.
     """
     named = dict(model.named_parameters())
     chosen = set(_first_matches(named, patterns, "OPTIMIZER.freeze"))
     for name in chosen:
         named[name].stop_gradient = True
     for name, norm in norms_of(model):
+        if norm.weight.stop_gradient != norm.bias.stop_gradient:  # Paddle gives a gradient to both or to neither
+            raise ValueError(f"OPTIMIZER.freeze: expected {name}.weight and {name}.bias to match both or not at all")
         if f"{name}._mean" in chosen:
             norm._use_global_stats = True
 

@@ -26,7 +26,8 @@ from tests.tasks.launched import finish, launch, ranks_of, start
 def half(tiny_config: Config) -> Config:
     """Two epochs of four batches of 2 in each process, which move the weights after three and one."""
     model = {**tiny_config.MODEL, "neck": {**tiny_config.MODEL["neck"], "dropout": 0.0}}  # masks are a process's own
-    gentle = {"name": "Momentum", "learning_rate": 1.0e-4}  # Adam makes as much of noise as of large gradients
+    # Rounding grows a hundredfold with each larger movement of this network, also in one process.
+    gentle = {"name": "Momentum", "learning_rate": 1.0e-6}
     settings = {"batch_size": 2, "accumulation": 3, "sync_bn": True, "log_interval": 1, "num_workers": 1}
     return dataclasses.replace(tiny_config, MODEL=model, OPTIMIZER=gentle, **settings)
 
@@ -44,17 +45,23 @@ def journal(folder: Path, group: str) -> list[dict[str, Any]]:
     return [line[group] for line in lines if group in line]
 
 
-def test_the_losses_are_those_of_one_process(half: Config, together: Path, tmp_path: Path) -> None:
-    Trainer(dataclasses.replace(half, batch_size=4, output_dir=str(tmp_path))).fit()
+def weights_in(folder: Path) -> dict[str, np.ndarray]:
+    return read_weights(folder / "last.pdparams").tensors
+
+
+def test_the_losses_and_movements_are_those_of_one_process(half: Config, together: Path, tmp_path: Path) -> None:
+    trainer = Trainer(dataclasses.replace(half, batch_size=4, output_dir=str(tmp_path)))
+    before = {name: value.numpy() for name, value in trainer.model.state_dict().items()}
+    trainer.fit()
     alone, both = journal(tmp_path, "batch"), journal(together, "batch")
     assert len(alone) == len(both) == 8
-    for number, (one, two) in enumerate(zip(alone, both, strict=True)):
-        rounding = 2e-5 if number < 3 else 1e-3  # from the first movement of the weights on it grows
-        assert {**two, "recall": 0.0} == pytest.approx({**one, "recall": 0.0}, rel=rounding, abs=1e-6)
-    assert both[-1]["loss"] < 0.95 * both[0]["loss"]
-    weights, shared = (read_weights(folder / "last.pdparams").tensors for folder in (tmp_path, together))
-    for name, value in weights.items():
-        np.testing.assert_allclose(shared[name], value, rtol=1e-3, atol=1e-5, err_msg=name)
+    for one, two in zip(alone, both, strict=True):
+        assert {**two, "recall": 0.0} == pytest.approx({**one, "recall": 0.0}, rel=1e-3, abs=1e-6)
+    moved, shared = (
+        np.concatenate([(weights_in(folder)[name] - value).ravel() for name, value in before.items()])
+        for folder in (tmp_path, together)
+    )
+    assert np.linalg.norm(shared - moved) < 0.01 * np.linalg.norm(moved)
 
 
 def test_the_metrics_are_those_of_one_process(half: Config, together: Path, tmp_path: Path) -> None:
@@ -86,8 +93,9 @@ def test_a_stopped_job_goes_on_exactly(half: Config, together: Path, tmp_path: P
     progress = load_pickle(tmp_path / "run" / "last" / "training.pdopt")["progress"]
     assert 0 < progress["iterations"] < 8, said
     launch(half, tmp_path / "run", "--resume")
-    for name, value in read_weights(together / "last.pdparams").tensors.items():
-        np.testing.assert_array_equal(read_weights(tmp_path / "run" / "last.pdparams").tensors[name], value, name)
+    resumed = weights_in(tmp_path / "run")
+    for name, value in weights_in(together).items():
+        np.testing.assert_array_equal(resumed[name], value, err_msg=name)
     assert (tmp_path / "run" / "metrics.jsonl").read_text() == (together / "metrics.jsonl").read_text()
 
 

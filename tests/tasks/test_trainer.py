@@ -273,7 +273,7 @@ def test_mixed_precision_on_a_cpu_says_that_it_is_float32(
 def test_frozen_parts_groups_and_clipping_train_and_resume_exactly(tiny_config: Config, tmp_path: Path) -> None:
     choices = {
         "groups": [{"match": "backbone_3d", "learning_rate": 0.1, "weight_decay": 0.0}],
-        "freeze": ["backbone_2d", "head.*.bias"],
+        "freeze": ["backbone_2d", "*.project.bias"],
         "clip": {"name": "GlobalNorm", "clip_norm": 1.0},
     }
     config = dataclasses.replace(tiny_config, OPTIMIZER={**tiny_config.OPTIMIZER, **choices}, max_iters=3)
@@ -281,6 +281,6 @@ def test_frozen_parts_groups_and_clipping_train_and_resume_exactly(tiny_config: 
     before = {name: value.numpy() for name, value in build_model(config).state_dict().items()}
     whole = weights_of(run(config, tmp_path / "whole"), config)
     stayed = {name for name, value in whole.items() if (value == before[name]).all()}
-    assert stayed == {name for name in whole if name.startswith("backbone_2d.")} | {"head.conv.bias"}
+    assert stayed == {name for name in whole if name.startswith("backbone_2d.")} | {"neck.project.bias"}
     run(dataclasses.replace(config, max_iters=1), tmp_path / "parts")
     assert_equal(whole, weights_of(run(config, tmp_path / "parts", resume=True), config))
