@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from paddlevideo.tasks.exporter import export_weights
 from paddlevideo.tasks.predictor import Predictor
 from paddlevideo.tasks.summary import summarize
 from paddlevideo.tasks.trainer import Trainer
+from paddlevideo.utils import processes
 from paddlevideo.utils.command import chosen_config, run_command
 from paddlevideo.utils.device import use_device
 from paddlevideo.utils.files import output_folder
@@ -48,7 +50,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--seed", type=int, help="start of all random numbers")
     parser.add_argument("--amp", action="store_true", help="train in mixed precision (level O1)")
-    parser.add_argument("--amp_level", choices=("O0", "O1"), help="mixed precision level")
+    parser.add_argument("--amp_level", choices=("O0", "O1", "O2"), help="mixed precision level")
+    parser.add_argument("--profile", action="store_true", help="tell where the time of a training step goes")
     parser.add_argument("--max_iters", type=int, help="stop training after this many batches")
     parser.add_argument("--device", help="cpu, gpu or gpu:N; default: the GPU if there is one")
     return parser.parse_args(arguments)
@@ -57,15 +60,19 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def resolve(args: argparse.Namespace) -> Config:
     """The config of the command line: file, overrides, flags."""
     amp_level = args.amp_level or ("O1" if args.amp else None)
-    flags = {"seed": args.seed, "amp_level": amp_level, "max_iters": args.max_iters}
+    flags = {"seed": args.seed, "max_iters": args.max_iters}
     chosen = [f"{key}={value}" for key, value in flags.items() if value is not None]
-    return chosen_config(args.config, args.weights, [*args.override, *chosen], args.plugin)
+    config = chosen_config(args.config, args.weights, [*args.override, *chosen], args.plugin)
+    return config if amp_level is None else dataclasses.replace(config, amp={**config.amp, "level": amp_level})
 
 
 def run(args: argparse.Namespace) -> None:
     """Do what the command line asks for."""
     config = resolve(args)
     use_device(args.device)
+    processes.join()
+    if processes.count() > 1 and (args.summary or args.export):
+        raise ValueError("--summary and --export are for one process; leave out paddle.distributed.launch")
     options = chosen_options(args, exported=args.model is not None)
     if args.model is not None and (not args.test or args.weights is not None):
         raise ValueError("-m names an export folder to --test instead of weights; leave it out, or -w")
@@ -87,7 +94,7 @@ def run(args: argparse.Namespace) -> None:
         if args.resume and args.weights is not None:
             raise ValueError("--resume continues from a checkpoint in output_dir; leave out -w")
         start_logging(output_folder(config.output_dir) / "train.log")
-        Trainer(config, args.weights, validate=args.validate, resume=args.resume).fit()
+        Trainer(config, args.weights, validate=args.validate, resume=args.resume, profile=args.profile).fit()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

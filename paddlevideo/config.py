@@ -18,7 +18,6 @@ from paddlevideo.utils.files import write_atomically
 
 Tree = dict[str, Any]
 MAX_NODES = 100_000  # of a yaml file, with all that its aliases stand for
-AmpLevel = Literal["O0", "O1"]
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,15 @@ class Config:
     INFERENCE: Node = field(default_factory=dict)
     pretrained: Sequence[str] = ()  # weight files or URLs that training starts from, such as one for each branch
     epochs: int = 1
-    batch_size: int = 1
+    batch_size: int = 1  # of each process
     accumulation: int = 1  # batches summed up before the weights move
     accumulation_reduction: Literal["sum", "mean"] = "mean"
+    sync_bn: bool = False  # whether several processes normalise by the statistics of all their batches together
     num_workers: int = 2
     seed: int = 0
-    amp_level: AmpLevel = "O0"
+    amp: Node = field(default_factory=dict)  # level, dtype of mixed precision (tasks/precision.py)
+    ema: float | None = None  # share of the average of the weights that stays at each step
+    visualdl: Node = field(default_factory=dict)  # what is shown beside curves (tasks/board.py)
     max_iters: int | None = None
     val_interval: int = 1  # epochs
     save_interval: int = 1  # epochs between checkpoints
@@ -217,6 +219,8 @@ def _check(tree: Tree, path: Path) -> Config:
     for key, bound in {**dict.fromkeys(from_one, 1), "seed": 0, "num_workers": 0, "save_minutes": 0}.items():
         if (value := tree.get(key)) is not None and value < bound:
             raise ValueError(f"{path}: {key} should be at least {bound}, got {value}")
+    if (share := tree.get("ema")) is not None and not 0 < share < 1:
+        raise ValueError(f"{path}: ema should be above 0 and below 1, such as 0.999, got {share}")
     return Config(**{**tree, "classes": _read_classes(tree.get("classes"), path)})
 
 
@@ -236,7 +240,9 @@ def _expectation(key: str, hint: Any, value: Any) -> str | None:
     if typing.get_origin(hint) is Literal:
         return None if value in typing.get_args(hint) else f"one of {', '.join(typing.get_args(hint))}"
     allowed = tuple(part for part in (typing.get_args(hint) or (hint,)))
-    fits = isinstance(value, (*allowed, int) if float in allowed else allowed) and not isinstance(value, bool)
+    fits = isinstance(value, (*allowed, int) if float in allowed else allowed) and isinstance(value, bool) == (
+        hint is bool
+    )
     return None if fits else " or ".join("null" if part is type(None) else part.__name__ for part in allowed)
 
 

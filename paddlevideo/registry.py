@@ -64,9 +64,19 @@ class Registry(Generic[T]):
             raise TypeError(f"{self.kind}: expected a mapping with a name, got {node!r}")
         arguments = {key: value for key, value in node.items() if key != "name"}
         cls = self.get(node["name"])
-        factory = getattr(cls, "from_nodes", cls)
-        _check_arguments(f"{self.kind} {node['name']}", factory, arguments, derived)
-        return typing.cast(T, factory(**arguments, **derived))
+        return typing.cast(
+            T, construct(f"{self.kind} {node['name']}", getattr(cls, "from_nodes", cls), arguments, **derived)
+        )
+
+
+def construct(where: str, factory: Callable[..., Any], arguments: Mapping[str, Any], **derived: Any) -> Any:
+    """Call `factory` with arguments from a config, checked against its type hints, and those that the code works out.
+
+    Raises:
+        TypeError: missing, unknown or repeated argument, or one of the wrong type; the message begins with `where`.
+    """
+    _check_arguments(where, factory, arguments, derived)
+    return factory(**arguments, **derived)
 
 
 def suggestion(name: object, known: typing.Iterable[object]) -> str:
@@ -132,4 +142,5 @@ DATASETS: Registry[Any] = Registry("dataset")
 METRICS: Registry[Any] = Registry("metric")
 OPTIMIZERS: Registry[Any] = Registry("optimizer")
 SCHEDULES: Registry[Any] = Registry("schedule")
+CLIPS: Registry[Any] = Registry("gradient clip")
 FORMATS: Registry[Any] = Registry("dataset format")

@@ -6,13 +6,14 @@ samples share most of their frames, so it is frames that travel there, each of t
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ from paddle.utils.dlpack import from_dlpack
 from paddlevideo.loader.collate import collate
 from paddlevideo.loader.datasets import VideoDataset
 from paddlevideo.types import Arrays, Batch, Frames, Sample, Tensors
+from paddlevideo.utils import processes
 from paddlevideo.utils.signals import end_with_parent
 
 RUN_FRAMES = 256  # at 224x224 they are 39 MB, as much as 4 clips of 16 frames in floats
@@ -44,6 +46,16 @@ class EpochShuffle(Sampler):
         return min(len(self.dataset), self.limit) - self.first
 
 
+class Share(NamedTuple):
+    """Which of the processes that divide samples among them this is, from 0, and how many there are."""
+
+    rank: int
+    processes: int
+
+
+ALL = Share(0, 1)
+
+
 class Batches(ABC):
     """The batches of a dataset, as tensors on the device in use; an error while a sample was made is raised here.
 
@@ -51,13 +63,14 @@ class Batches(ABC):
         dataset: where samples come from.
         batch_size: samples of a batch.
         num_workers: processes that read, each with one thread; 0 reads in a thread of this process.
+        share: which part of the samples this process takes.
 
     Raises:
         ValueError, FileNotFoundError, ...: as the dataset raised it, or a RuntimeError that names its kind.
     """
 
-    def __init__(self, dataset: VideoDataset, batch_size: int, num_workers: int) -> None:
-        self.dataset, self.batch_size, self.num_workers = dataset, batch_size, num_workers
+    def __init__(self, dataset: VideoDataset, batch_size: int, num_workers: int, share: Share = ALL) -> None:
+        self.dataset, self.batch_size, self.num_workers, self.share = dataset, batch_size, num_workers, share
 
     @abstractmethod
     def __len__(self) -> int:
@@ -103,16 +116,31 @@ class Batches(ABC):
 class ShuffledBatches(Batches):
     """Batches of single samples in an order of its own, for training; an incomplete last batch is left out.
 
+    With several processes, their n-th batches are together the n-th one of a single process with a batch as large as
+    all of theirs.
+
     Args:
         dataset: see `Batches`.
         batch_size: see `Batches`.
         num_workers: see `Batches`.
         order: of the samples.
+        share: see `Batches`.
+
+    Raises:
+        ValueError: the samples are not enough for one batch of every process.
     """
 
-    def __init__(self, dataset: VideoDataset, batch_size: int, num_workers: int, order: Iterable[int]) -> None:
-        super().__init__(dataset, batch_size, num_workers)
-        self.order = BatchSampler(sampler=order, batch_size=batch_size, drop_last=len(dataset) >= batch_size)
+    def __init__(
+        self, dataset: VideoDataset, batch_size: int, num_workers: int, order: Iterable[int], share: Share = ALL
+    ) -> None:
+        super().__init__(dataset, batch_size, num_workers, share)
+        together = share.processes * batch_size
+        if len(dataset) < together and share.processes > 1:
+            raise ValueError(
+                f"DATASET.train: expected {together} samples or more for {share.processes} processes with a batch_size "
+                f"of {batch_size}, got {len(dataset)}; start fewer processes or choose a smaller batch_size"
+            )
+        self.order = _SharedBatches(order, batch_size, share, drop_last=len(dataset) >= together)
 
     def __len__(self) -> int:
         """How many batches there are."""
@@ -121,6 +149,18 @@ class ShuffledBatches(Batches):
     def packed(self) -> Iterator[Batch]:
         """The batches with packed inputs, as tensors."""
         return self.load(self.dataset.packed, self.order, collate)
+
+
+class _SharedBatches(BatchSampler):
+    """The part of every batch of all processes that one of them takes."""
+
+    def __init__(self, order: Iterable[int], batch_size: int, share: Share, drop_last: bool) -> None:
+        super().__init__(sampler=order, batch_size=share.processes * batch_size, drop_last=drop_last)
+        self.own = slice(share.rank * batch_size, (share.rank + 1) * batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in super().__iter__():
+            yield batch[self.own]
 
 
 @dataclass(frozen=True)
@@ -136,13 +176,22 @@ class Run:
 class SequentialBatches(Batches):
     """All samples in order, for testing; every frame is read and resized once.
 
+    Of several processes each takes as many neighbouring samples; so that the numbers of batches are equal too, a few
+    samples may be in two shares.
+
     Workers read runs of neighbouring samples, of at most `RUN_FRAMES` frames. This process holds two runs, and up to
     two more for each worker are on their way.
     """
 
     def __len__(self) -> int:
         """How many batches there are."""
-        return -(-len(self.dataset) // self.batch_size)
+        return -(-len(self._own) // self.batch_size)
+
+    @property
+    def _own(self) -> range:
+        length = -(-len(self.dataset) // self.share.processes)
+        first = min(self.share.rank * length, len(self.dataset) - length)
+        return range(first, first + length)
 
     def packed(self) -> Iterator[Batch]:
         """The batches with packed inputs, as arrays."""
@@ -156,7 +205,7 @@ class SequentialBatches(Batches):
             yield collate(samples)
 
     def _samples(self) -> Iterator[Sample]:
-        runs = list(plan_runs(self.dataset))
+        runs = list(plan_runs(self.dataset, self._own))
         held: dict[int, Frames] = {}  # of the run, by number
         for run, read in zip(runs, self.load(self._read, [[run] for run in runs], itemgetter(0)), strict=True):
             new = zip(run.new, np.from_dlpack(read["frames"]), strict=True)
@@ -169,14 +218,15 @@ class SequentialBatches(Batches):
         return {"frames": self.dataset.frames(run.first, np.array(run.new))}
 
 
-def plan_runs(dataset: VideoDataset, most: int = RUN_FRAMES) -> Iterator[Run]:
-    """All samples of a dataset in runs of one video.
+def plan_runs(dataset: VideoDataset, samples: range, most: int = RUN_FRAMES) -> Iterator[Run]:
+    """Neighbouring samples of a dataset in runs of one video.
 
     Args:
         dataset: for evaluation.
+        samples: their numbers.
         most: frames that a run may need besides those of the run before, if it has more than one sample.
     """
-    for _, group in groupby(range(len(dataset)), lambda index: dataset.place(index).path):
+    for _, group in groupby(samples, lambda index: dataset.place(index).path):
         indices = list(group)
         first, frames, before = indices[0], frozenset[int](), frozenset[int]()
         for index in indices:
@@ -216,6 +266,8 @@ def _collate_or_report(collate_fn: Callable[[list[Any]], Any], samples: list[Any
 
 def _begin_worker(number: int) -> None:
     end_with_parent()  # else workers that have made batches hang for ever once nobody takes them
+    if processes.count() > 1:
+        os.setpgid(0, 0)  # else they die of the signals that a launcher sends to the group of a process
 
 
 def _tensors(arrays: Arrays | Tensors) -> Tensors:

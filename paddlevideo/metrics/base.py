@@ -53,6 +53,15 @@ class Metric(ABC):
             if self.background or has_truths(target):
                 self._records[info["id"]] = self.record(prediction, target, info)
 
+    @property
+    def records(self) -> dict[str, Any]:
+        """The records so far, by sample id."""
+        return self._records
+
+    def replace_records(self, parts: Sequence[dict[str, Any]]) -> None:
+        """Have the records of several processes, in their order; a sample that two of them had counts once."""
+        self._records = {name: record for part in parts for name, record in part.items()}
+
     def accumulate(self) -> dict[str, float]:
         """The numbers over all records so far.
 

@@ -9,7 +9,12 @@ from paddle import nn, optimizer
 from paddle.optimizer import lr
 
 from paddlevideo.registry import OPTIMIZERS, SCHEDULES
+from paddlevideo.solver.clips import Clip
+from paddlevideo.solver.groups import freeze, in_groups
 from paddlevideo.types import Node
+
+__all__ = ["Clip", "Schedule", "build_optimizer", "freeze"]
+BESIDE = ("learning_rate", "groups", "freeze", "clip")  # what a node has beside an optimizer's own arguments
 
 
 @OPTIMIZERS.register
@@ -112,6 +117,7 @@ class LinearWarmup(Schedule):
 
     def start_iteration(self, iteration: int) -> None:
         """Scale the rate for this batch."""
+        self.then.start_iteration(iteration)
         done = min(iteration / self.iterations, 1.0)
         self.share = self.factor * (1 - done) + done
         self.last_lr = self.get_lr()
@@ -132,22 +138,59 @@ class LinearWarmup(Schedule):
         self.then.set_state_dict(state_dict)
 
 
+@SCHEDULES.register
+class PerIteration(Schedule):
+    """Let another schedule count batches instead of epochs: its milestones and lengths are numbers of batches."""
+
+    def __init__(self, then: Schedule) -> None:
+        self.then = then
+        super().__init__(then.last_lr)
+
+    @classmethod
+    def from_nodes(cls, then: Node) -> PerIteration:
+        """Build the schedule that counts."""
+        return cls(SCHEDULES.build(then))
+
+    def get_lr(self) -> float:
+        """The rate of the schedule underneath."""
+        return float(self.then.last_lr)
+
+    def start_iteration(self, iteration: int) -> None:
+        """Let the batches pass that came before this one."""
+        while self.then.last_epoch < iteration:
+            self.then.step()
+        self.last_lr = self.get_lr()
+
+    def step(self, epoch: int | None = None) -> None:
+        """An epoch changes nothing."""
+        self.last_epoch += 1
+        self.last_lr = self.get_lr()
+
+    def state_dict(self) -> Any:
+        """That of the schedule underneath."""
+        return self.then.state_dict()
+
+    def set_state_dict(self, state_dict: Any) -> None:
+        """Go on where a run stopped."""
+        self.then.set_state_dict(state_dict)
+
+
 def build_optimizer(node: Node, model: nn.Layer) -> Any:
     """An optimizer over all trainable parameters.
 
     Args:
         node: `name` and arguments of an optimizer; `learning_rate` is a number or the node of a schedule, which is
-            stepped after every epoch.
+            stepped after every epoch; `groups` see `in_groups`. `freeze` and `clip` are for others.
         model: whose parameters move.
 
     Raises:
         TypeError: no learning rate, or one that is not a number.
+        ValueError: a group without parameters.
     """
     rate = node.get("learning_rate")
     if isinstance(rate, Mapping):
         rate = SCHEDULES.build(rate)
     elif not isinstance(rate, (int, float)) or isinstance(rate, bool):
         raise TypeError(f"OPTIMIZER.learning_rate should be a number such as 1.0e-4 or a schedule, got {rate!r}")
-    parameters = [parameter for parameter in model.parameters() if not parameter.stop_gradient]
-    arguments = {key: value for key, value in node.items() if key != "learning_rate"}
-    return OPTIMIZERS.build(arguments, learning_rate=rate, parameters=parameters)
+    arguments = {key: value for key, value in node.items() if key not in BESIDE}
+    return OPTIMIZERS.build(arguments, learning_rate=rate, parameters=in_groups(model, node))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from paddlevideo.tasks.predictor import Predictor
 from paddlevideo.tasks.provenance import facts_of, warn_of_changes
 from paddlevideo.tasks.report import write_report
 from paddlevideo.types import Arrays, Meta, Prediction
+from paddlevideo.utils import processes
 from paddlevideo.utils.files import output_folder, write_json
 from paddlevideo.utils.logging import Progress, logger
 
@@ -24,14 +26,14 @@ Predict = Callable[[Any, list[Meta]], list[Prediction]]
 def evaluate(
     predict: Predict, loader: Batches, metrics: list[Metric], interval: int, sink: Sink | None = None
 ) -> dict[str, float]:
-    """Run a whole test set through a network and the metrics.
+    """Run a whole test set through a network and the metrics; several processes share it and all learn the numbers.
 
     Args:
         predict: inputs of a batch and their meta to predictions.
         loader: test batches.
         metrics: they are reset first.
         interval: batches between lines of progress.
-        sink: is given every prediction as well.
+        sink: is given every prediction of this process as well.
 
     Returns:
         The numbers of all metrics.
@@ -49,6 +51,8 @@ def evaluate(
                 sink(meta, prediction)
         progress.step(len(predictions))
     progress.close()
+    for metric in metrics:
+        metric.replace_records(processes.gather(metric.records))
     return {name: value for metric in metrics for name, value in metric.accumulate().items()}
 
 
@@ -76,13 +80,35 @@ def measure(config: Config, predictor: Predictor) -> dict[str, float]:
     folder = output_folder(Path(config.output_dir) / "test")
     dataset = build_dataset(config, "test", predictor.input)
     loader = build_loader(config, dataset)
-    with detection_writer(folder / "detections.jsonl", config.classes) as write:
+    with gathering_writer(folder / "detections.jsonl", config.classes) as write:
         numbers = evaluate(predictor.batch, loader, build_metrics(config), config.log_interval, write)
+    if not processes.is_first():
+        return numbers
     write_json(folder / "metrics.json", numbers)
     write_report(folder, config, dataset, read_detections(folder / "detections.jsonl").samples, numbers)
     logger.info("%s", table(numbers))
     logger.info("numbers, detections and a report to look at are in %s", folder)
     return numbers
+
+
+@contextmanager
+def gathering_writer(path: Path, classes: Sequence[str]) -> Iterator[Sink]:
+    """A `detection_writer` for the samples of all processes, each of them once, which the first process writes."""
+    if processes.count() == 1:
+        with detection_writer(path, classes) as write:
+            yield write
+        return
+    own: dict[str, tuple[Meta, Prediction]] = {}
+
+    def keep(meta: Meta, prediction: Prediction) -> None:
+        own[meta["id"]] = (meta, prediction)
+
+    yield keep
+    every = {name: sample for part in processes.gather(own) for name, sample in part.items()}
+    if processes.is_first():
+        with detection_writer(path, classes) as write:
+            for meta, prediction in every.values():
+                write(meta, prediction)
 
 
 def table(numbers: dict[str, float]) -> str:

@@ -12,15 +12,32 @@ from paddlevideo.utils.files import read_json_lines, remove
 from paddlevideo.utils.logging import logger
 
 Numbers = Mapping[str, float]
-NAME, CURVES = "metrics.jsonl", "visualdl"
+NAME, CURVES, BOARD = "metrics.jsonl", "visualdl", "board"
 
 
 def journal_files(folder: Path) -> list[Path]:
     """What the journal of a run consists of."""
-    return [folder / NAME, folder / CURVES]
+    return [folder / NAME, folder / CURVES, folder / BOARD]
 
 
-class Journal:
+class SilentJournal:
+    """That of a process which leaves writing to the first one."""
+
+    def __enter__(self) -> SilentJournal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def write(self, iteration: int, epoch: int, **numbers: Numbers) -> None:
+        """Nothing."""
+
+    def position(self) -> int:
+        """0."""
+        return 0
+
+
+class Journal(SilentJournal):
     """`metrics.jsonl` of a run, and the folder `visualdl` that is drawn from it.
 
     A line has the number of batches done, `iteration`, the `epoch` that they are in, from 1, and numbers by name:

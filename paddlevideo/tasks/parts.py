@@ -9,13 +9,14 @@ from paddlevideo import loader as _loader
 from paddlevideo import metrics as _metrics
 from paddlevideo import modeling as _modeling
 from paddlevideo.config import Config
-from paddlevideo.loader.batches import Batches, EpochShuffle, SequentialBatches, ShuffledBatches
+from paddlevideo.loader.batches import Batches, EpochShuffle, SequentialBatches, Share, ShuffledBatches
 from paddlevideo.loader.datasets import VideoDataset
 from paddlevideo.loader.index import IndexScan
 from paddlevideo.metrics.base import Metric
 from paddlevideo.modeling.models import InputTransform, VideoModel
 from paddlevideo.registry import DATASETS, METRICS, MODELS, SAMPLERS, TRANSFORMS
 from paddlevideo.types import Node
+from paddlevideo.utils import processes
 
 Phase = Literal["train", "test"]
 REGISTERED = (_loader, _metrics, _modeling)  # importing them is what fills the registries
@@ -95,10 +96,11 @@ def _no_frames(*_: Any) -> NoReturn:
 
 
 def build_loader(config: Config, dataset: VideoDataset, order: EpochShuffle | None = None) -> Batches:
-    """Batches of a dataset: in an order, for training, or of all samples as they come."""
+    """This process's batches of a dataset: in an order, for training, or of all samples as they come."""
+    share = Share(processes.rank(), processes.count())
     if order is None:
-        return SequentialBatches(dataset, config.batch_size, config.num_workers)
-    return ShuffledBatches(dataset, config.batch_size, config.num_workers, order)
+        return SequentialBatches(dataset, config.batch_size, config.num_workers, share)
+    return ShuffledBatches(dataset, config.batch_size, config.num_workers, order, share)
 
 
 def build_metrics(config: Config) -> list[Metric]:

@@ -61,9 +61,10 @@ def fingerprint(config: Config, phase: str) -> str:
 
 
 def changes(before: Facts, now: Facts) -> list[Change]:
-    """What differs between facts, in the order of the earlier ones; data that are not looked at now do not."""
+    """What differs between facts, in the order of the earlier ones; kinds and data not looked at now do not."""
     seen = {phase: value for phase, value in before.get("data", {}).items() if phase in now["data"]}
-    was, is_now = dict(_flat({**before, "data": seen})), dict(_flat(now))
+    kinds = {kind: value for kind, value in before.items() if kind in now}
+    was, is_now = dict(_flat({**kinds, "data": seen})), dict(_flat(now))
     return [
         Change(key, was.get(key, UNSAID), is_now.get(key, UNSAID))
         for key in dict.fromkeys([*was, *is_now])

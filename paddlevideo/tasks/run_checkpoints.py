@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 from paddlevideo.config import Config, save_config
@@ -11,13 +12,14 @@ from paddlevideo.tasks.checkpoint import load_weights, save_weights
 from paddlevideo.tasks.checkpoint_store import BEST, CONFIG, EARLIER, LAST, TRAINING, WEIGHTS, CheckpointStore, verify
 from paddlevideo.tasks.journal import journal_files
 from paddlevideo.tasks.provenance import facts_of, warn_of_changes
-from paddlevideo.tasks.training_state import RunProgress, StateHolder, load_states, save_states
+from paddlevideo.tasks.training_state import RunProgress, StateHolder, States, load_states, save_states, states_of
+from paddlevideo.utils import processes
 from paddlevideo.utils.files import output_folder, put_aside
 from paddlevideo.utils.logging import logger
 
 
 class RunCheckpoints:
-    """Saves and restores all that changes in training.
+    """Saves and restores all that changes in training; of several processes all restore, and the first one writes.
 
     Args:
         config: the run's.
@@ -30,7 +32,7 @@ class RunCheckpoints:
         self, config: Config, model: VideoModel, holders: dict[str, StateHolder], progress: RunProgress
     ) -> None:
         self.config, self.model, self.holders, self.progress = config, model, holders, progress
-        self.facts = facts_of(config)
+        self.facts = {**facts_of(config), "run": {"processes": processes.count()}}
         self.folder = output_folder(config.output_dir)
         self.store = CheckpointStore(self.folder, config.keep)
         self.newest = ""  # name of the one that was written or read last
@@ -43,21 +45,24 @@ class RunCheckpoints:
             return
         if is_best:
             self.progress.best_checkpoint = name
-        self.store.save(name, self._fill, self.facts, is_best)
+        states = states_of(self.holders)
+        if processes.is_first():
+            self.store.save(name, partial(self._fill, states), self.facts, is_best)
         self.newest, self.saved_at = name, time.monotonic()
 
     def is_due(self) -> bool:
-        """Whether it is time for one, by the config's `save_minutes`."""
+        """Whether it is time for one, by the config's `save_minutes` and the clock of the first process."""
         minutes = self.config.save_minutes
-        return minutes is not None and time.monotonic() - self.saved_at >= 60 * minutes
+        return minutes is not None and processes.gather(time.monotonic() - self.saved_at >= 60 * minutes)[0]
 
     def call_newest_best(self) -> None:
         """Let `best` mean the newest checkpoint, which itself does not know of it."""
-        self.store.point(BEST, self.newest)
+        if processes.is_first():
+            self.store.point(BEST, self.newest)
 
-    def _fill(self, folder: Path) -> None:
+    def _fill(self, states: States, folder: Path) -> None:
         save_weights(self.model, folder / WEIGHTS)
-        save_states(self.holders, folder / TRAINING)
+        save_states(states, folder / TRAINING)
         save_config(self.config, folder / CONFIG)
 
     def resume(self, checkpoint: Path | None) -> None:
@@ -77,7 +82,9 @@ class RunCheckpoints:
         load_weights(self.model, checkpoint / WEIGHTS)
         load_states(self.holders, checkpoint / TRAINING)
         self.newest = checkpoint.resolve().name
-        if not self.store.continue_from(self.newest, progress.best_checkpoint):
+        processes.wait()  # until all have read, as the first one moves files
+        has_best = processes.is_first() and self.store.continue_from(self.newest, progress.best_checkpoint)
+        if not processes.gather(has_best)[0]:
             if progress.best_checkpoint is not None:
                 logger.warning("warning: %s is gone; what is best is decided anew", progress.best_checkpoint)
             progress.best = progress.best_checkpoint = None
@@ -85,6 +92,8 @@ class RunCheckpoints:
 
     def begin(self) -> None:
         """Move the files of an earlier run to `earlier/`, so that they are not taken for those of this one."""
+        if not processes.is_first():
+            return
         files = [self.folder / CONFIG, *journal_files(self.folder), *self.store.contents]
         if put_aside(files, self.folder / EARLIER):
             logger.info("the files of an earlier run are now in %s", self.folder / EARLIER)

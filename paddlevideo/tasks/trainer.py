@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import paddle
 
-from paddlevideo.config import AmpLevel, Config, save_config
-from paddlevideo.solver import Schedule, build_optimizer
+from paddlevideo.config import Config, save_config
+from paddlevideo.modeling.models import VideoModel
+from paddlevideo.registry import construct
+from paddlevideo.solver import Clip, Schedule, build_optimizer, freeze
+from paddlevideo.tasks.averaging import WeightAverage
+from paddlevideo.tasks.board import Board, Shown
 from paddlevideo.tasks.checkpoint import start_from
 from paddlevideo.tasks.checkpoint_store import CONFIG
 from paddlevideo.tasks.evaluation import evaluate, table
-from paddlevideo.tasks.journal import Journal
+from paddlevideo.tasks.journal import Journal, SilentJournal
 from paddlevideo.tasks.parts import EpochShuffle, build_dataset, build_loader, build_metrics, build_model
+from paddlevideo.tasks.precision import precision_of
 from paddlevideo.tasks.predictor import eager_network
 from paddlevideo.tasks.run_checkpoints import RunCheckpoints
+from paddlevideo.tasks.step_times import StepTimes
 from paddlevideo.tasks.training_state import Gradients, OptimizerState, RunProgress, Scaler, StateHolder
-from paddlevideo.types import Batch, Prediction
+from paddlevideo.types import Batch, Meta, Prediction
+from paddlevideo.utils import processes
 from paddlevideo.utils.cpu import use_onednn
 from paddlevideo.utils.device import seed_everything
 from paddlevideo.utils.logging import Progress, logger
+from paddlevideo.utils.norms import average_statistics, synchronise_norms
 from paddlevideo.utils.signals import StoppedError, StopSignals
 
 
@@ -37,6 +46,7 @@ class Trainer:
         weights: trained weights to start from, a path or a URL, after those that the config calls `pretrained`.
         validate: whether to measure after epochs, and so to know the best weights.
         resume: continue from the last checkpoint in `output_dir`, or from another one there.
+        profile: measure where the time of a step goes, and tell after each epoch.
     """
 
     def __init__(
@@ -45,13 +55,13 @@ class Trainer:
         weights: str | Path | None = None,
         validate: bool = True,
         resume: bool | Path = False,
+        profile: bool = False,
     ) -> None:
         seed_everything(config.seed % 2**32)
         self.config = config
-        self.model = build_model(config)
-        if not resume:
-            for location in (*config.pretrained, *([] if weights is None else [weights])):
-                start_from(self.model, location, config.classes)
+        self.shown: Shown = construct("visualdl", Shown, config.visualdl)
+        self.times = StepTimes(profile, config.num_workers)
+        self.model = self._build_model(() if resume else (*config.pretrained, *([] if weights is None else [weights])))
         self.dataset = build_dataset(config, "train", self.model.input)
         self.order = EpochShuffle(self.dataset, config.seed)
         self.loader = build_loader(config, self.dataset, self.order)
@@ -59,16 +69,17 @@ class Trainer:
         self.metrics = build_metrics(config) if validate else []
         if validate:
             self.test_loader = build_loader(config, build_dataset(config, "test", self.model.input))
-        use_onednn(self.model)
-        self.optimizer = build_optimizer(config.OPTIMIZER, self.model)
-        self.amp_level = _supported_amp_level(config.amp_level)
-        self.scaler = paddle.amp.GradScaler(enable=self.amp_level != "O0")
+        self.optimizer, self.clip = build_optimizer(config.OPTIMIZER, self.model), Clip(config.OPTIMIZER.get("clip"))
+        self.precision = precision_of(config)
+        self.scaler = self.precision.scaler()
+        self.average = None if config.ema is None else WeightAverage(self.model, config.ema)
         self.progress, self.gradients = RunProgress(), Gradients(self.model)
         self.holders: dict[str, StateHolder] = {  # what changes in training, besides the weights
             "optimizer": OptimizerState(self.model, self.optimizer),
             "gradients": self.gradients,
             "scaler": Scaler(self.scaler),
             "progress": self.progress,
+            **({} if self.average is None else {"average": self.average}),
         }
         self.checkpoints = RunCheckpoints(config, self.model, self.holders, self.progress)
         self.folder = self.checkpoints.folder
@@ -77,15 +88,27 @@ class Trainer:
         else:
             self.checkpoints.begin()
 
+    def _build_model(self, weights: Sequence[str | Path]) -> VideoModel:
+        """The model as it begins to train, equal in all processes."""
+        model = build_model(self.config)
+        for location in weights:
+            start_from(model, location, self.config.classes)
+        processes.copy_from_first(model)
+        freeze(model, self.config.OPTIMIZER.get("freeze", ()))
+        if self.config.sync_bn:
+            synchronise_norms(model)
+        use_onednn(model)
+        return model
+
     def fit(self) -> dict[str, float]:
         """Train all epochs that are left; returns the last numbers of the metrics.
 
         Raises:
             StoppedError: a signal asked for it; where the run was is saved.
         """
-        save_config(self.config, self.folder / CONFIG)
         numbers: dict[str, float] = {}
-        with Journal(self.folder, self.progress.journal) as self.journal, StopSignals() as self.signals:
+        with self._open_journal() as self.journal, self._open_board() as self.board, StopSignals() as self.signals:
+            self.board.network(self.model)
             try:
                 while self.progress.epoch < self.config.epochs and not self._is_out_of_iterations():
                     self.train_epoch()
@@ -96,6 +119,15 @@ class Trainer:
         logger.info("weights and logs are in %s", self.folder)
         return numbers
 
+    def _open_journal(self) -> SilentJournal:
+        if not processes.is_first():
+            return SilentJournal()
+        save_config(self.config, self.folder / CONFIG)
+        return Journal(self.folder, self.progress.journal)
+
+    def _open_board(self) -> Board:
+        return Board(self.folder, self.shown if processes.is_first() else Shown(), self.config.classes)
+
     def train_epoch(self) -> None:
         """Train on the batches of the current epoch that are left, or as many as `max_iters` allows."""
         progress, config = self.progress, self.config
@@ -105,27 +137,31 @@ class Trainer:
         if left == 0:  # the run was stopped while it measured
             return
         self.dataset.epoch = progress.epoch
-        self.order.first = progress.batch * config.batch_size
-        self.order.limit = self.order.first + left * config.batch_size
+        together = config.batch_size * processes.count()
+        self.order.first = progress.batch * together
+        self.order.limit = self.order.first + left * together
         self.model.train()
         bar = Progress(f"epoch {progress.epoch + 1}/{config.epochs}", left, config.log_interval)
-        for batch in self.loader:
-            bar.step(len(batch["meta"]), self._train_batch(batch))
+        for batch in self.times.each(self.loader):
+            bar.step(len(batch["meta"]) * processes.count(), self._train_batch(batch))
             self.signals.check()
             if self.checkpoints.is_due():
                 self._save()
         bar.close()
+        if told := self.times.table():
+            logger.info("%s", told)
 
     def _train_batch(self, batch: Batch) -> dict[str, float]:
         """Train on the next batch; returns the parts of its loss and the learning rate."""
         progress, size, count = self.progress, self.config.accumulation, self.epoch_batches
         # A resumed run draws what an uninterrupted one does, since chance depends on nothing but this number.
-        seed_everything(_draw(self.config.seed, progress.iterations))
+        seed_everything(_draw(self.config.seed, progress.iterations, processes.rank()))
         if isinstance(self._schedule, Schedule):
             self._schedule.start_iteration(progress.iterations)
         group = min(size, count - progress.batch // size * size)
         is_last_of_group = (progress.batch + 1) % size == 0 or progress.batch + 1 == count
-        numbers = {**self.train_step(batch, group, is_last_of_group), "lr": self.optimizer.get_lr()}
+        losses = self._of_all_processes(self.train_step(batch, group, is_last_of_group))
+        numbers = {**losses, "lr": self.optimizer.get_lr()}
         progress.batch += 1
         progress.iterations += 1
         for name, value in numbers.items():
@@ -140,10 +176,11 @@ class Trainer:
         Raises:
             FloatingPointError: the loss is not finite; names its parts and the samples.
         """
-        with paddle.amp.auto_cast(enable=self.amp_level != "O0", level=self.amp_level):
+        with self.times.part("forward"), self.precision.forward():
             outputs = self.model(batch["inputs"], batch["targets"])
-        losses = self.model.loss(outputs, batch["targets"])
-        values = {name: float(value.item()) for name, value in losses.items()}
+        with self.times.part("loss"):
+            losses = self.model.loss(outputs, batch["targets"])
+            values = {name: float(value.item()) for name, value in losses.items()}
         if not math.isfinite(values["loss"]):
             parts = ", ".join(f"{name} {value:g}" for name, value in values.items())
             samples = ", ".join(meta["id"] for meta in batch["meta"])
@@ -153,17 +190,49 @@ class Trainer:
                 "these samples"
             )
         self.gradients.put_back()
-        divisor = group if self.config.accumulation_reduction == "mean" else 1
-        self.scaler.scale(losses["loss"] / divisor).backward()
+        divisor = group if self.config.accumulation_reduction == "mean" else 1 / processes.count()
+        with self.times.part("backward"):
+            self.scaler.scale(losses["loss"] / divisor).backward()
         if is_last_of_group:
+            self._move_weights()
+        return values
+
+    def _move_weights(self) -> None:
+        with self.times.part("exchange"):
+            processes.average_gradients(self.model.parameters())
+        with self.times.part("optimizer"):
+            self.scaler.unscale_(self.optimizer)
+            self.clip(self.model.parameters())
             self.scaler.step(self.optimizer)
             self.scaler.update()
             self.optimizer.clear_grad(set_to_zero=False)  # no gradient is what a resumed run begins with
-        return values
+            if self.average is not None:
+                self.average.update()
+
+    def _of_all_processes(self, losses: dict[str, float]) -> dict[str, float]:
+        """The loss and its parts over the batches of all processes; losses that are summed up are so here too."""
+        number = processes.count() if self.config.accumulation_reduction == "sum" else 1
+        means = processes.means(losses)
+        return {name: value if name in self.model.shares else value * number for name, value in means.items()}
 
     def validate(self) -> tuple[dict[str, float], bool]:
         """Measure the current weights; returns the numbers, and whether they are the best so far."""
-        numbers = evaluate(self._predict, self.test_loader, self.metrics, self.config.log_interval)
+        predictions: dict[str, Prediction] = {}
+
+        def keep(meta: Meta, prediction: Prediction) -> None:
+            predictions[meta["id"]] = prediction
+
+        with self._result():
+            numbers = evaluate(
+                self._predict,
+                self.test_loader,
+                self.metrics,
+                self.config.log_interval,
+                keep if self.shown.measures else None,
+            )
+        if self.shown.measures:
+            every = {name: one for part in processes.gather(predictions) for name, one in part.items()}
+            self.board.measurement(self.test_loader.dataset, every, self.progress.iterations)
         logger.info("%s", table(numbers))
         decisive = self.metrics[0]
         score, best = numbers[decisive.primary], self.progress.best
@@ -181,6 +250,7 @@ class Trainer:
         if self.metrics and (number % self.config.val_interval == 0 or is_last):
             measured, is_best = self.validate()
         self._tell(measured, is_best)
+        self.board.weights(self.model, progress.iterations)
         if is_cut:
             if is_best:
                 self.checkpoints.call_newest_best()
@@ -196,7 +266,19 @@ class Trainer:
 
     def _save(self, is_best: bool = False) -> None:
         self.progress.journal = self.journal.position()
-        self.checkpoints.save(is_best)
+        with self._result():
+            self.checkpoints.save(is_best)
+
+    @contextmanager
+    def _result(self) -> Iterator[None]:
+        """The model has the weights that are measured and saved: the average, if there is one."""
+        average_statistics(self.model)
+        if self.average is None:
+            yield
+            return
+        with self.average.shown():
+            average_statistics(self.model)
+            yield
 
     def _tell(self, measured: dict[str, float], is_best: bool) -> None:
         """The line of an epoch in the journal and in the log."""
@@ -226,10 +308,3 @@ class Trainer:
 def _draw(*numbers: int) -> int:
     """A seed that follows from numbers from 0."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
-
-
-def _supported_amp_level(level: AmpLevel) -> AmpLevel:
-    if level != "O0" and paddle.device.get_device() == "cpu":
-        logger.info("mixed precision %s is not available on a CPU with this Paddle; training in float32", level)
-        return "O0"
-    return level

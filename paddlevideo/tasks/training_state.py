@@ -7,13 +7,16 @@ import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import paddle
 from paddle import nn
 
+from paddlevideo.utils import processes
 from paddlevideo.utils.safe_pickle import load_pickle
+
+States: TypeAlias = dict[str, dict[str, Any]]
 
 
 class StateHolder(Protocol):
@@ -30,10 +33,15 @@ class StateHolder(Protocol):
         """
 
 
-def save_states(holders: Mapping[str, StateHolder], path: Path) -> None:
-    """Write what all holders hold, under their names."""
+def states_of(holders: Mapping[str, StateHolder]) -> States:
+    """What all holders hold, under their names."""
+    return {name: holder.state_dict() for name, holder in holders.items()}
+
+
+def save_states(states: States, path: Path) -> None:
+    """Write what holders hold."""
     with path.open("wb") as file:
-        pickle.dump({name: holder.state_dict() for name, holder in holders.items()}, file)
+        pickle.dump(states, file)
 
 
 def load_states(holders: Mapping[str, StateHolder], path: Path) -> None:
@@ -137,22 +145,32 @@ class OptimizerState:
 
 
 class Gradients:
-    """Gradients of batches that have not moved the weights yet, within a group of accumulated ones."""
+    """Gradients of batches that have not moved the weights yet, within a group of accumulated ones.
+
+    Each of several processes has its own until the weights move.
+    """
 
     def __init__(self, model: nn.Layer) -> None:
         self.model = model
         self.waiting: dict[str, Any] = {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Arrays by the names of the parameters; none after the weights have moved."""
+        """Of all `processes` arrays by the names of the parameters; none after the weights have moved."""
         own = {name: p.grad.numpy() for name, p in self.model.named_parameters() if p.grad is not None}
-        return {**self.waiting, **own}
+        return {"processes": processes.gather({**self.waiting, **own})}
 
     def set_state_dict(self, state: dict[str, Any]) -> None:
         """See `StateHolder`; they wait for `put_back`."""
-        if unknown := set(state) - {name for name, _ in self.model.named_parameters()}:
+        parts = state["processes"]
+        if any(parts) and len(parts) != processes.count():
+            raise ValueError(
+                f"has gradients of {len(parts)} processes within a group of batches, but {processes.count()} are "
+                "running; launch as many as before, or resume from a checkpoint at the end of an epoch"
+            )
+        own = parts[processes.rank()] if any(parts) else {}
+        if unknown := set(own) - {name for name, _ in self.model.named_parameters()}:
             raise ValueError(f"has a gradient for {min(unknown)}, which the model of the config does not have")
-        self.waiting = dict(state)
+        self.waiting = dict(own)
 
     def put_back(self) -> None:
         """Give the parameters the gradients that were set.

@@ -21,9 +21,14 @@ MALLOC_OPTIONS = {-4: 0, -1: 2**31 - 1, -2: 256 << 20, -8: 1}
 
 
 def use_all_cores() -> None:
-    """Compute with all cores that this process may run on, unless `OMP_NUM_THREADS` was set; else Paddle takes one."""
-    if REQUESTED_THREADS is None:
-        use_threads(available_cores())
+    """Compute with all cores that this process may run on, unless `OMP_NUM_THREADS` was set; else Paddle takes one.
+
+    Processes that were launched together share the cores. Their launcher has imported Paddle, which set the variable to
+    1, so that this value means nothing there.
+    """
+    neighbours = int(os.environ.get("PADDLE_LOCAL_SIZE", "1"))
+    if REQUESTED_THREADS is None or (neighbours > 1 and REQUESTED_THREADS == "1"):
+        use_threads(max(1, available_cores() // neighbours))
 
 
 def available_cores() -> int:

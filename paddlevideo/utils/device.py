@@ -15,7 +15,8 @@ def use_device(name: str | None) -> str:
     """Select a device for all that follows.
 
     Args:
-        name: `cpu`, `gpu` or `gpu:N`; None is the GPU if there is one.
+        name: `cpu`, `gpu` or `gpu:N`; None is the GPU if there is one. Of several processes each takes the GPU that its
+            launcher gave it, unless there is a number.
 
     Returns:
         The device selected.
@@ -33,6 +34,8 @@ def use_device(name: str | None) -> str:
             f"--device {name}: this Paddle sees no GPU; use --device cpu, or install requirements-gpu.txt on a machine "
             "with one"
         )
+    if name == "gpu":
+        name = f"gpu:{paddle.distributed.ParallelEnv().device_id}"
     paddle.device.set_device(name)
     if name == "cpu":
         use_all_cores()

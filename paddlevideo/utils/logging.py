@@ -7,18 +7,20 @@ import sys
 import time
 from pathlib import Path
 
+from paddlevideo.utils import processes
+
 logger = logging.getLogger("paddlevideo")
 
 
 def start_logging(file: Path | None = None) -> None:
-    """Send messages to the terminal, and to `file` as well if given."""
-    logger.setLevel(logging.INFO)
+    """Send messages to the terminal, and to `file` as well if given; of several processes only the first one tells."""
+    logger.setLevel(logging.INFO if processes.is_first() else logging.ERROR)
     logger.propagate = False
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stdout)]
-    if file is not None:
+    if file is not None and processes.is_first():
         handlers.append(logging.FileHandler(file, encoding="utf-8"))
     for handler in handlers:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))

@@ -6,9 +6,13 @@ import ctypes
 import os
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any
 
+from paddlevideo.utils import processes
+
+REPEATS = 2.0  # seconds in which a launcher of several processes sends the same signal again
 ASKING = (signal.SIGTERM, signal.SIGINT)
 _PR_SET_PDEATHSIG = 1  # of Linux' prctl.h
 
@@ -25,11 +29,13 @@ class StopSignals:
     """Within this context the first SIGTERM or SIGINT is noted only; the second ends the process at once.
 
     Worker processes that are started within it note the first one too and go on, since Ctrl-C reaches all of them.
-    Outside of the main thread, where Python sets no handlers, it does nothing.
+    Outside of the main thread, where Python sets no handlers, it does nothing. One of several processes ends when any
+    of them is asked to, and forgives the launcher that it asks three times at once.
     """
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self._asked_at = 0.0
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> StopSignals:
@@ -43,14 +49,21 @@ class StopSignals:
             signal.signal(number, handler)
 
     def check(self) -> None:
-        """Raise `StoppedError` if a signal has come."""
-        if self.number is not None:
-            raise StoppedError(self.number)
+        """Raise `StoppedError` if a signal has come, to this process or another one; all of them call it together."""
+        for number in processes.gather(self.number):
+            if number is not None:
+                raise StoppedError(number)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.number = number
-        for one in ASKING:
-            signal.signal(one, signal.SIG_DFL)
+        if self.number is not None:
+            if time.monotonic() - self._asked_at > REPEATS:
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
+            return
+        self.number, self._asked_at = number, time.monotonic()
+        if processes.count() == 1:
+            for one in ASKING:
+                signal.signal(one, signal.SIG_DFL)
         if os.getpid() == self._owner:  # not through a logger, which may be in the middle of a line
             os.write(2, b"\nsaving, then stopping; a second signal stops at once and saves nothing\n")
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from paddlevideo.loader import batches as module
-from paddlevideo.loader.batches import Batches, EpochShuffle, SequentialBatches, ShuffledBatches, plan_runs
+from paddlevideo.loader.batches import Batches, EpochShuffle, SequentialBatches, Share, ShuffledBatches, plan_runs
 from paddlevideo.loader.collate import collate
 from paddlevideo.loader.datasets import ActionDataset
 from paddlevideo.loader.frames import FrameFolder, FrameSource, VideoFile
@@ -127,10 +127,12 @@ def test_every_frame_is_decoded_and_resized_once(
 
 
 def test_runs_by_hand(index: Path) -> None:
-    runs = list(plan_runs(open_dataset(index, step=3), most=6))  # key frames 0, 6, 12, 18 of a, 0 of b, 0, 6 of c
+    dataset = open_dataset(index, step=3)
+    runs = list(plan_runs(dataset, range(len(dataset)), most=6))  # key frames 0, 6, 12, 18 of a, 0 of b, 0, 6 of c
     first = [(run.first, run.stop, run.new) for run in runs[:2]]
     assert first == [(0, 2, [0, 3, 4, 5, 6]), (2, 3, [9, 10, 11, 12])]
-    overlapping = list(plan_runs(open_dataset(index, every_frame=True), most=10))
+    dataset = open_dataset(index, every_frame=True)
+    overlapping = list(plan_runs(dataset, range(len(dataset)), most=10))
     assert [(run.first, run.stop) for run in overlapping[:4]] == [(0, 10), (10, 20), (20, 23), (23, 30)]
     assert overlapping[1].new == list(range(10, 20))
     assert overlapping[1].frames == frozenset(range(7, 20))
@@ -202,3 +204,33 @@ def test_no_worker_is_left_behind(index: Path, monkeypatch: pytest.MonkeyPatch, 
         assert set(active_children()) > before
     batches.close()
     assert set(active_children()) == before
+
+
+def ids(loader: Batches) -> list[list[str]]:
+    return [[meta["id"] for meta in batch["meta"]] for batch in loader]
+
+
+def test_processes_share_the_batches_of_one(index: Path) -> None:
+    dataset = open_dataset(index, every_frame=True, seed=3)  # 42 samples
+
+    def order() -> EpochShuffle:
+        shuffle = EpochShuffle(dataset, 3)
+        shuffle.first = 6  # of a resumed epoch
+        return shuffle
+
+    alone = ids(ShuffledBatches(dataset, 6, 0, order()))
+    shares = [ids(ShuffledBatches(dataset, 2, 0, order(), Share(rank, 3))) for rank in range(3)]
+    assert len(alone) == 6
+    assert [[name for part in parts for name in part] for parts in zip(*shares, strict=True)] == alone
+    with pytest.raises(ValueError, match=r"expected 44 samples or more for 2 processes with a batch_size of 22, got"):
+        ShuffledBatches(dataset, 22, 0, order(), Share(0, 2))
+
+
+@pytest.mark.parametrize("count", [2, 4, 5])
+def test_processes_share_a_test_set_in_equally_many_batches(index: Path, count: int) -> None:
+    dataset = open_dataset(index, every_frame=True)
+    shares = [SequentialBatches(dataset, 3, 0, Share(rank, count)) for rank in range(count)]
+    assert len({len(share) for share in shares}) == 1
+    seen = [name for share in shares for batch in ids(share) for name in batch]
+    assert list(dict.fromkeys(seen)) == [dataset.annotation(k)["meta"]["id"] for k in range(len(dataset))]
+    assert len(seen) == count * -(-len(dataset) // count)

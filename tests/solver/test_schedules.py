@@ -54,3 +54,16 @@ def test_optimizer_reads_the_rate_of_the_batch() -> None:
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"iterations from 1 and a factor in 0\.\.1"):
         SCHEDULES.build({"name": "LinearWarmup", "then": EPOCHS, **wrong})
+
+
+def test_a_schedule_counts_batches_where_it_is_asked_to() -> None:
+    node = {"name": "PerIteration", "then": EPOCHS}
+    schedule = SCHEDULES.build(node)
+    assert rates(schedule, 0, 3) == [1.0, 0.5, 0.25]
+    schedule.step()  # an epoch
+    assert rates(schedule, 3, 1) == [0.25]
+    resumed = SCHEDULES.build({"name": "LinearWarmup", "iterations": 2, "then": node})
+    assert rates(resumed, 0, 4) == [0.0, 0.25, 0.25, 0.25]
+    again = SCHEDULES.build({"name": "LinearWarmup", "iterations": 2, "then": node})
+    again.set_state_dict(resumed.state_dict())
+    assert rates(again, 4, 1) == rates(resumed, 4, 1) == [0.25]

@@ -266,5 +266,21 @@ def test_mixed_precision_on_a_cpu_says_that_it_is_float32(
 ) -> None:
     monkeypatch.setattr(logging.getLogger("paddlevideo"), "propagate", True)
     logging.getLogger("paddlevideo").setLevel(logging.INFO)
-    Trainer(dataclasses.replace(tiny_config, amp_level="O1", output_dir=str(tmp_path)), validate=False)
+    Trainer(dataclasses.replace(tiny_config, amp={"level": "O2"}, output_dir=str(tmp_path)), validate=False)
     assert "not available on a CPU" in caplog.text
+
+
+def test_frozen_parts_groups_and_clipping_train_and_resume_exactly(tiny_config: Config, tmp_path: Path) -> None:
+    choices = {
+        "groups": [{"match": "backbone_3d", "learning_rate": 0.1, "weight_decay": 0.0}],
+        "freeze": ["backbone_2d", "*.project.bias"],
+        "clip": {"name": "GlobalNorm", "clip_norm": 1.0},
+    }
+    config = dataclasses.replace(tiny_config, OPTIMIZER={**tiny_config.OPTIMIZER, **choices}, max_iters=3)
+    seed_everything(config.seed)
+    before = {name: value.numpy() for name, value in build_model(config).state_dict().items()}
+    whole = weights_of(run(config, tmp_path / "whole"), config)
+    stayed = {name for name, value in whole.items() if (value == before[name]).all()}
+    assert stayed == {name for name in whole if name.startswith("backbone_2d.")} | {"neck.project.bias"}
+    run(dataclasses.replace(config, max_iters=1), tmp_path / "parts")
+    assert_equal(whole, weights_of(run(config, tmp_path / "parts", resume=True), config))

@@ -10,7 +10,15 @@ from paddle import nn
 
 from paddlevideo.solver import build_optimizer
 from paddlevideo.tasks.checkpoint import load_weights, save_weights
-from paddlevideo.tasks.training_state import Gradients, OptimizerState, RunProgress, Scaler, load_states, save_states
+from paddlevideo.tasks.training_state import (
+    Gradients,
+    OptimizerState,
+    RunProgress,
+    Scaler,
+    load_states,
+    save_states,
+    states_of,
+)
 
 RATE = {"name": "MultiStepDecay", "learning_rate": 0.1, "milestones": [1], "gamma": 0.5}
 ADAM = {"name": "Adam", "weight_decay": 0.01, "learning_rate": RATE}
@@ -42,7 +50,7 @@ def test_training_continues_within_a_group_as_if_never_stopped(tmp_path: Path) -
     optimizer._learning_rate.step()
     save_weights(whole, tmp_path / "w.pdparams")
     holders = {"optimizer": OptimizerState(whole, optimizer), "gradients": Gradients(whole)}
-    save_states({**holders, "progress": RunProgress(epoch=1, best=0.5)}, tmp_path / "t.pdopt")
+    save_states(states_of({**holders, "progress": RunProgress(epoch=1, best=0.5)}), tmp_path / "t.pdopt")
     train(whole, optimizer, range(3, 6))
 
     other, progress = network(), RunProgress()  # its parameters have other global names in Paddle
@@ -53,7 +61,8 @@ def test_training_continues_within_a_group_as_if_never_stopped(tmp_path: Path) -
     load_states({**holders, "progress": progress}, tmp_path / "t.pdopt")
     assert progress == RunProgress(epoch=1, best=0.5)
     assert resumed.get_lr() == 0.05
-    save_states({**holders, "progress": progress}, tmp_path / "again.pdopt")  # stopped before the first batch
+    states = states_of({**holders, "progress": progress})  # stopped before the first batch
+    save_states(states, tmp_path / "again.pdopt")
     assert (tmp_path / "again.pdopt").read_bytes() == (tmp_path / "t.pdopt").read_bytes()
     train(other, resumed, range(3, 6), gradients)
     for one, two in zip(whole.state_dict().values(), other.state_dict().values(), strict=True):
@@ -64,18 +73,18 @@ def test_states_of_another_model_are_named(tmp_path: Path) -> None:
     model, other = network(), nn.Sequential(nn.Linear(2, 3))
     optimizer = build_optimizer(ADAM, model)
     train(model, optimizer, range(2))
-    save_states({"optimizer": OptimizerState(model, optimizer)}, tmp_path / "t.pdopt")
+    save_states(states_of({"optimizer": OptimizerState(model, optimizer)}), tmp_path / "t.pdopt")
     with pytest.raises(ValueError, match=r"t\.pdopt: has a state for [12]\.\w+, which the model"):
         load_states({"optimizer": OptimizerState(other, build_optimizer(ADAM, other))}, tmp_path / "t.pdopt")
     train(model, optimizer, range(1))
-    save_states({"gradients": Gradients(model)}, tmp_path / "g.pdopt")
+    save_states(states_of({"gradients": Gradients(model)}), tmp_path / "g.pdopt")
     with pytest.raises(ValueError, match=r"g\.pdopt: has a gradient for 1\.\w+, which the model"):
         load_states({"gradients": Gradients(other)}, tmp_path / "g.pdopt")
 
 
 def test_states_of_other_things_are_named(tmp_path: Path) -> None:
     path = tmp_path / "t.pdopt"
-    save_states({"progress": RunProgress()}, path)
+    save_states(states_of({"progress": RunProgress()}), path)
     with pytest.raises(
         ValueError, match=r"t\.pdopt: expected the states of progress, average, got progress; resume with"
     ):
@@ -86,6 +95,14 @@ def test_states_of_other_things_are_named(tmp_path: Path) -> None:
     path.write_bytes(pickle.dumps([1]))
     with pytest.raises(ValueError, match="not a training state"):
         load_states({"progress": RunProgress()}, path)
+
+
+def test_gradients_fit_as_many_processes_as_made_them() -> None:
+    gradients = Gradients(network())
+    gradients.set_state_dict({"processes": [{}, {}]})  # none are waiting, so any number will do
+    state = {"processes": [{"0.weight": np.zeros((2, 3))}, {}]}
+    with pytest.raises(ValueError, match="has gradients of 2 processes within a group of batches, but 1 are running"):
+        gradients.set_state_dict(state)
 
 
 class Factor:

@@ -38,6 +38,7 @@ class VideoModel(nn.Layer):
 
     input: InputTransform
     postprocess: Postprocess
+    shares: frozenset[str] = frozenset({"recall"})  # numbers of `loss` that are shares of a batch, not parts of its sum
 
     @abstractmethod
     def forward(self, inputs: Tensors, targets: Tensors | None = None) -> Tensors:
