@@ -119,6 +119,8 @@ class HorizontalFlip:
     resized = True
 
     def __init__(self, probability: float = 0.5) -> None:
+        if not 0 <= probability <= 1:
+            raise ValueError(f"HorizontalFlip: probability should be in 0..1, got {probability}")
         self.probability = probability
 
     def __call__(self, sample: Sample, rng: np.random.Generator | None) -> Sample:
@@ -145,8 +147,10 @@ class ColorDistort:
     resized = True
 
     def __init__(self, hue: float = 0.1, saturation: float = 1.5, value: float = 1.5) -> None:
-        if saturation < 1 or value < 1:
-            raise ValueError(f"ColorDistort: factors should be at least 1, got {saturation} and {value}")
+        if saturation < 1 or value < 1 or not 0 <= hue <= 1:
+            raise ValueError(
+                f"ColorDistort: factors should be at least 1 and hue in 0..1, got {saturation}, {value} and {hue}"
+            )
         self.hue, self.saturation, self.value = hue, saturation, value
 
     def __call__(self, sample: Sample, rng: np.random.Generator | None) -> Sample:

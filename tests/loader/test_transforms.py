@@ -95,6 +95,11 @@ def test_limits_are_checked() -> None:
         JitterCrop(0.6)
     with pytest.raises(ValueError, match="at least 1"):
         ColorDistort(saturation=0.5)
+    with pytest.raises(ValueError, match=r"hue in 0\.\.1, got 1\.5, 1\.5 and 36"):
+        ColorDistort(hue=36)
+    for probability in (50, -0.5):
+        with pytest.raises(ValueError, match=rf"probability should be in 0\.\.1, got {probability}"):
+            HorizontalFlip(probability)
 
 
 def test_one_sided_jitter_cuts_the_longer_and_pads_the_shorter_side() -> None:
