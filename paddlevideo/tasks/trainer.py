@@ -198,8 +198,9 @@ class Trainer:
         return values
 
     def _move_weights(self) -> None:
-        with self.times.part("exchange"):
-            processes.average_gradients(self.model.parameters())
+        if processes.count() > 1:
+            with self.times.part("exchange"):
+                processes.average_gradients(self.model.parameters())
         with self.times.part("optimizer"):
             self.scaler.unscale_(self.optimizer)
             self.clip(self.model.parameters())

@@ -62,8 +62,7 @@ def copy_from_first(network: nn.Layer) -> None:
 
 
 def average_gradients(parameters: Sequence[Tensor]) -> None:
-    """Replace the gradients by their means over the processes."""
-    if count() > 1:
-        from paddle.distributed.fleet.utils.hybrid_parallel_util import fused_allreduce_gradients
+    """Replace the gradients by their means over the processes, of which there are several."""
+    from paddle.distributed.fleet.utils.hybrid_parallel_util import fused_allreduce_gradients
 
-        fused_allreduce_gradients(parameters, None)
+    fused_allreduce_gradients(parameters, None)
