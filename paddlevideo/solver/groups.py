@@ -36,8 +36,11 @@ def freeze(model: nn.Layer, patterns: Sequence[str]) -> None:
         patterns: of their names, see the top of this file.
 
     Raises:
+        TypeError: the patterns are no list of words.
         ValueError: a pattern matches nothing, or one parameter of a normalisation and not the other.
     """
+    if not isinstance(patterns, (list, tuple)) or not all(isinstance(pattern, str) for pattern in patterns):
+        raise TypeError(f"OPTIMIZER.freeze should be a list of patterns such as [backbone_2d], got {patterns!r}")
     named = dict(model.named_parameters())
     chosen = set(_first_matches(named, patterns, "OPTIMIZER.freeze"))
     for name in chosen:

@@ -104,6 +104,13 @@ def test_unknown_key(capsys: pytest.CaptureFixture[str], tiny_overrides: list[st
     assert "no key 'siz'" in said
 
 
+def test_precision_is_chosen_by_flags_and_by_the_config(tiny_overrides: list[str]) -> None:
+    arguments = ["-c", CONFIG, *flags([*tiny_overrides, "amp={dtype: bfloat16}"])]
+    assert main.resolve(main.parse([*arguments, "--amp_level", "O2"])).amp == {"dtype": "bfloat16", "level": "O2"}
+    assert main.resolve(main.parse([*arguments, "--amp"])).amp == {"dtype": "bfloat16", "level": "O1"}
+    assert main.resolve(main.parse(arguments)).amp == {"dtype": "bfloat16"}
+
+
 def test_wrong_type_below_a_section(
     capsys: pytest.CaptureFixture[str], tiny_overrides: list[str], tmp_path: Path
 ) -> None:

@@ -84,6 +84,8 @@ def test_frozen_parts_stay_and_keep_their_statistics() -> None:
     np.testing.assert_array_equal(plain(x).numpy(), seen)
     with pytest.raises(ValueError, match=r"OPTIMIZER\.freeze: 'backbone' matches no parameter"):
         freeze(model, ["backbone"])
+    with pytest.raises(TypeError, match="should be a list of patterns"):
+        freeze(model, "0")
     with pytest.raises(ValueError, match=r"expected 3\.weight and 3\.bias to match both or not at all"):
         freeze(model, ["3.weight"])
 

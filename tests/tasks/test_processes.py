@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -12,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import paddle
 import pytest
+from paddle import nn
 
 from paddlevideo.config import Config
 from paddlevideo.tasks.evaluation import test as measure
 from paddlevideo.tasks.trainer import Trainer
+from paddlevideo.utils import norms, processes
 from paddlevideo.utils.safe_pickle import load_pickle
 from paddlevideo.weights import read_weights
 from tests.tasks.launched import finish, launch, ranks_of, start
@@ -97,6 +102,27 @@ def test_a_stopped_job_goes_on_exactly(half: Config, together: Path, tmp_path: P
     for name, value in weights_in(together).items():
         np.testing.assert_array_equal(resumed[name], value, err_msg=name)
     assert (tmp_path / "run" / "metrics.jsonl").read_text() == (together / "metrics.jsonl").read_text()
+
+
+def test_a_job_goes_on_with_other_processes_of_the_same_batch(
+    half: Config, together: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("paddlevideo"), "propagate", True)
+    folder = shutil.copytree(together, tmp_path / "run", symlinks=True)
+    config = dataclasses.replace(half, batch_size=4, epochs=3, output_dir=str(folder))
+    Trainer(config, validate=False, resume=True).fit()
+    assert "run.processes: was 2, is 1" in caplog.text
+    assert "config.batch_size: was 2, is 4" in caplog.text
+    assert len(journal(folder, "batch")) == 12
+
+
+def test_statistics_become_means_before_they_are_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    norm = nn.BatchNorm2D(1)
+    norm._mean.set_value(paddle.full([1], 3.0))
+    monkeypatch.setattr(processes, "count", lambda: 2)
+    monkeypatch.setattr(norms.distributed, "all_reduce", lambda tensor: tensor.add_(paddle.full([1], 7.0)))
+    norms.average_statistics(nn.Sequential(norm))
+    assert (norm._mean.item(), norm._variance.item()) == ((3 + 7) / 2, (1 + 7) / 2)
 
 
 def test_a_killed_process_ends_the_job(half: Config, tmp_path: Path) -> None:
