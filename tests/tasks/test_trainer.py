@@ -284,3 +284,15 @@ def test_frozen_parts_groups_and_clipping_train_and_resume_exactly(tiny_config: 
     assert stayed == {name for name in whole if name.startswith("backbone_2d.")} | {"neck.project.bias"}
     run(dataclasses.replace(config, max_iters=1), tmp_path / "parts")
     assert_equal(whole, weights_of(run(config, tmp_path / "parts", resume=True), config))
+
+
+def test_gradients_are_clipped_before_the_weights_move(tiny_config: Config, tmp_path: Path) -> None:
+    plain = {"name": "Momentum", "learning_rate": 1.0, "momentum": 0.0}
+    optimizer = {**plain, "clip": {"name": "GlobalNorm", "clip_norm": 0.01}}
+    config = dataclasses.replace(tiny_config, OPTIMIZER=optimizer, max_iters=1, output_dir=str(tmp_path))
+    trainer = Trainer(config, validate=False)
+    trainable = [parameter for parameter in trainer.model.parameters() if not parameter.stop_gradient]
+    before = [parameter.numpy() for parameter in trainable]
+    trainer.fit()
+    moved = [parameter.numpy() - value for parameter, value in zip(trainable, before, strict=True)]
+    assert np.sqrt(sum((change**2).sum() for change in moved)) == pytest.approx(0.01, rel=1e-2)
