@@ -13,7 +13,7 @@ from paddle import nn
 
 from paddlevideo.loader.datasets import VideoDataset
 from paddlevideo.tasks.journal import BOARD
-from paddlevideo.tasks.report_counts import judge
+from paddlevideo.tasks.report_counts import judge, truth_rows
 from paddlevideo.types import Prediction
 from paddlevideo.utils.drawing import draw_detections
 from paddlevideo.utils.files import output_folder
@@ -93,12 +93,11 @@ class Board:
             self._curves(dataset, predictions, step)
         for index in np.linspace(0, len(dataset) - 1, min(self.shown.images, len(dataset))).astype(int).tolist():
             sample = dataset.annotation(index)
-            name, labels = sample["meta"]["id"], sample["targets"]["labels"]
+            name, rows = sample["meta"]["id"], truth_rows(sample["targets"])
             frame = dataset.frames(index, np.array([dataset.place(index).key]))[0]
-            if labels.ndim == 1:
-                truth = {"boxes": sample["targets"]["boxes"][labels >= 0], "labels": labels[labels >= 0]}
-                frame = draw_detections(frame, truth, self.classes, color=(255, 255, 255))
-            picture = draw_detections(frame, _sure(predictions[name]), self.classes)
+            truth = {"boxes": rows[:, 1:], "labels": rows[:, 0].astype(np.int64)}
+            picture = draw_detections(frame, truth, self.classes, color=(255, 255, 255))
+            picture = draw_detections(picture, _sure(predictions[name]), self.classes)
             self.writer.add_image(f"test/{name}", picture, step)
 
     def _curves(self, dataset: VideoDataset, predictions: dict[str, Prediction], step: int) -> None:

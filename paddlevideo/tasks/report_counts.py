@@ -59,7 +59,7 @@ def judge(predictions: Sequence[Prediction], targets: Sequence[Arrays]) -> Outco
         [np.column_stack([p["labels"], p["boxes"], p["scores"]]).astype(np.float64) for p in predictions]
     )
     detections = DetectionTable(image, rows[:, 0].astype(np.int64), rows[:, 1:5], rows[:, 5])
-    image, rows = number_rows([_truth_rows(target) for target in targets])
+    image, rows = number_rows([truth_rows(target) for target in targets])
     truths = BoxTable(image, rows[:, 0].astype(np.int64), rows[:, 1:])
     found = _find(detections, truths)
     threshold = best_threshold(detections.score, found >= 0, len(truths.label))
@@ -74,8 +74,8 @@ def _find(detections: DetectionTable, truths: BoxTable) -> IntArray:
     return np.where(true_positives(truth, overlap, turns, IOU), truth, -1)
 
 
-def _truth_rows(target: Arrays) -> Float64Array:
-    """Rows `[M, 5]` of label and box, one for each label."""
+def truth_rows(target: Arrays) -> Float64Array:
+    """Rows `[M, 5]` of label and box of a target, one for each label, without padding."""
     labels = target["labels"]
     several = labels if labels.ndim == 2 else labels[:, None] == np.arange(1 + labels.max(initial=0))
     row, label = np.nonzero(several > 0)

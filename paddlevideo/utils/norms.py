@@ -40,10 +40,12 @@ def synchronise_norms(network: nn.Layer) -> None:
 
 @paddle.no_grad()
 def average_statistics(network: nn.Layer) -> None:
-    """Give the running statistics their means over the processes, which each have seen other samples."""
+    """Give the running statistics their means over the processes, where each has seen other samples."""
     if processes.count() == 1:
         return
     for _, layer in norms_of(network):
+        if layer._use_global_stats or isinstance(layer, (_Synchronised, nn.SyncBatchNorm)):
+            continue  # they are equal, and stay so to the bit
         for statistic in (layer._mean, layer._variance):
             distributed.all_reduce(statistic)
             statistic.scale_(1 / processes.count())

@@ -121,8 +121,9 @@ def test_statistics_become_means_before_they_are_saved(monkeypatch: pytest.Monke
     norm._mean.set_value(paddle.full([1], 3.0))
     monkeypatch.setattr(processes, "count", lambda: 2)
     monkeypatch.setattr(norms.distributed, "all_reduce", lambda tensor: tensor.add_(paddle.full([1], 7.0)))
-    norms.average_statistics(nn.Sequential(norm))
+    norms.average_statistics(nn.Sequential(norm, frozen := nn.BatchNorm2D(1, use_global_stats=True)))
     assert (norm._mean.item(), norm._variance.item()) == ((3 + 7) / 2, (1 + 7) / 2)
+    assert (frozen._mean.item(), frozen._variance.item()) == (0, 1)
 
 
 def test_a_killed_process_ends_the_job(half: Config, tmp_path: Path) -> None:
