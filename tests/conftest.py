@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import paddle
 import pytest
 
 from paddlevideo.config import Config, load_config
@@ -78,9 +79,13 @@ def memory_goes_back() -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def nothing_is_left_behind() -> Iterator[None]:
-    """After the tests of a file the memory of their networks goes back to the system, where glibc can do that."""
+    """After the tests of a file the memory of their networks goes back to the system, where glibc can do that.
+
+    Paddle keeps programs that have run, with some threads each: hundreds for a network with oneDNN convolutions.
+    """
     yield
     gc.collect()
+    paddle.base.core.clear_executor_cache()
     library = ctypes.CDLL(None)
     if hasattr(library, "malloc_trim"):
         library.malloc_trim(0)

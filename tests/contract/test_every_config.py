@@ -118,10 +118,12 @@ def test_weights_survive_a_file(config: Config, model: VideoModel, tmp_path: Pat
         np.testing.assert_array_equal(other.state_dict()[name].numpy(), value.numpy(), err_msg=name)
 
 
-def test_export_equals_eager(config: Config, model: VideoModel, tmp_path: Path) -> None:
+def test_export_equals_eager(config: Config, model: VideoModel, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     fresh = build_model(config)
     fresh.set_state_dict(model.state_dict())
-    assert (export(fresh, config, tmp_path, FORMATS) / "inference.yaml").is_file()  # export compares, and raises
+    is_sample = "_sample" in request.node.name  # one of each network in all formats, which takes long
+    export(fresh, config, tmp_path, FORMATS if is_sample else FORMATS[:1])  # it compares, and raises
+    assert (tmp_path / "inference.yaml").is_file()
 
 
 def test_some_steps_on_one_batch_lower_the_loss(config: Config, model: VideoModel) -> None:
