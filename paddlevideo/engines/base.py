@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from paddlevideo.types import Arrays
 
-Network = Callable[[Arrays], Arrays]  # inputs with a batch axis to outputs, which belong to the caller
+Network = Callable[[Arrays], Arrays]  # inputs with a batch axis to decoded arrays
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,43 +21,25 @@ from paddlevideo.tasks.checkpoint import load_weights
 from paddlevideo.tasks.folding import fold_norms
 from paddlevideo.tasks.graphs import CHAIN, check, differences, runnable, write_graphs
 from paddlevideo.tasks.parts import build_dataset, build_model
-from paddlevideo.tasks.predictor import Predictor, eager_network, exported_sliding
-from paddlevideo.tasks.sliding import eager_parts, graph_inputs
-from paddlevideo.types import Arrays, InputSpec, Tensors
+from paddlevideo.tasks.predictor import Predictor, eager_network
+from paddlevideo.types import Arrays, Tensors
 from paddlevideo.utils.files import output_folder, write_atomically, write_json
 from paddlevideo.utils.logging import logger
 
 FORMATS = CHAIN[:3]  # what may be asked for by name; int8 is a precision
 
 
-class Decoded(nn.Layer):
-    """A network with its decoding."""
+class ExportGraph(nn.Layer):
+    """The network with decoding, as it is traced."""
 
     def __init__(self, model: VideoModel) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, inputs: Tensors) -> Tensors:
-        """Named inputs to decoded outputs."""
-        return self.model.decode(self.model(inputs))
-
-
-class ExportGraph(nn.Layer):
-    """A network or a part of it, as it is traced.
-
-    Args:
-        graph: named inputs to named outputs.
-        model: holds the weights; those that the graph does not use are not written.
-    """
-
-    def __init__(self, graph: nn.Layer, model: VideoModel) -> None:
-        super().__init__()
-        self.graph, self.model = graph, model
-
     def forward(self, inputs: Tensors) -> list[Tensor]:
-        """Named inputs to outputs in the order of their sorted names, which the file format forgets."""
-        outputs = self.graph(inputs)
-        return [outputs[key] for key in sorted(outputs)]
+        """Named inputs to decoded outputs in the order of their sorted names, which the file format forgets."""
+        decoded = self.model.decode(self.model(inputs))
+        return [decoded[key] for key in sorted(decoded)]
 
 
 def export_weights(
@@ -107,117 +89,40 @@ def export(
     model.eval()
     inputs = probe(model)
     eager = eager_network(model)(inputs)
-    folded = fold_norms(model, inputs)
     with tempfile.TemporaryDirectory(prefix=".export", dir=folder) as work:
-        traced = partial(trace, Decoded(folded), folded, model.input.spec(), sorted(eager))
-        made = write_graphs(wanted, Path(work), traced, clips)
+        made = write_graphs(wanted, Path(work), partial(trace, model, inputs, sorted(eager)), clips)
         graphs = {name: made[name] for name in wanted}
         if "paddle" in graphs:
             graphs["paddle"] = runnable(graphs["paddle"], inputs, eager)
         report = compare(graphs, inputs, eager, folder)
-        keep_files(graphs, folder)
-    settings = graphs["paddle"].settings if "paddle" in graphs else {}
-    reuse = export_parts(folded, inputs, formats, settings, folder)
-    if reuse is not None:
-        compare_reuse(model, reuse, inputs, folder)
+        for path in (path for graph in graphs.values() for path in graph.files.values()):
+            path.replace(folder / path.name)
     np.savez(folder / "reference.npz", allow_pickle=False, **eager)
     write_json(folder / "export_report.json", report)
-    write_facts(folder, model, config, graphs, reuse)
+    write_facts(folder, model, config, graphs)
     logger.info("%s\nexported to %s", report_table(report), folder)
     return folder
 
 
-def trace(
-    graph: nn.Layer, model: VideoModel, inputs: Mapping[str, InputSpec], outputs: list[str], folder: Path
-) -> Graph:
-    """Write `model.json` and `model.pdiparams`.
-
-    Args:
-        graph: see `ExportGraph`.
-        model: see `ExportGraph`.
-        inputs: of the graph, without their batch axes.
-        outputs: sorted names.
-        folder: where to write.
-    """
-    spec: Any = {name: paddle.static.InputSpec([None, *item.shape], item.dtype, name) for name, item in inputs.items()}
-    static = paddle.jit.to_static(ExportGraph(graph, model), input_spec=[spec], full_graph=True)
+def trace(model: VideoModel, inputs: Arrays, outputs: list[str], folder: Path) -> Graph:
+    """Write `model.json` and `model.pdiparams`, with normalisations folded."""
+    spec: Any = {
+        name: paddle.static.InputSpec([None, *item.shape], item.dtype, name)
+        for name, item in model.input.spec().items()
+    }
+    static = paddle.jit.to_static(ExportGraph(fold_norms(model, inputs)), input_spec=[spec], full_graph=True)
     paddle.jit.save(static, str(folder / "model"))
     return Graph({"model": folder / "model.json", "weights": folder / "model.pdiparams"}, outputs)
 
 
-def keep_files(graphs: dict[str, Graph], folder: Path) -> None:
-    """Move the files of graphs to a folder."""
-    for path in (path for graph in graphs.values() for path in graph.files.values()):
-        path.replace(folder / path.name)
-
-
-def export_parts(
-    model: VideoModel, inputs: Arrays, formats: Sequence[str], settings: Mapping[str, Any], folder: Path
-) -> dict[str, Any] | None:
-    """Write the parts of a network that can reuse its work on frames, each into a folder of its name.
-
-    Args:
-        model: with its normalisations folded.
-        inputs: any batch of one.
-        formats: some of `FORMATS`.
-        settings: of Paddle's graph of the whole network, which hold for its parts.
-        folder: of the export.
-
-    Returns:
-        What `inference.yaml` says of them; None if the network cannot.
-    """
-    if model.sliding is None:
-        return None
-    (clip,) = inputs.values()
-    eager = eager_parts(model.sliding)
-    taken = graph_inputs(eager, clip)
-    parts = {}
-    for name, graph in model.sliding.graphs().items():
-        spec = {key: InputSpec(value.shape[1:]) for key, value in taken[name].items()}
-        outputs = sorted(eager[name](taken[name]))
-        with tempfile.TemporaryDirectory(prefix=".export", dir=folder) as work:
-            made = write_graphs([*formats], Path(work), partial(trace, graph, model, spec, outputs), ())
-            graphs = {key: made[key] for key in formats}
-            if "paddle" in graphs:
-                graphs["paddle"] = replace(graphs["paddle"], settings=settings)
-            keep_files(graphs, output_folder(folder / name))
-        parts[name] = graph_facts(graphs)
-    return {**model.sliding.facts, "parts": parts}
-
-
-def compare_reuse(model: VideoModel, reuse: dict[str, Any], inputs: Arrays, folder: Path) -> None:
-    """Check that every engine answers a clip that moves on as the eager network does.
-
-    Raises:
-        RuntimeError: one of them answers otherwise.
-    """
-    following = {name: np.roll(clip, -1, axis=2) for name, clip in inputs.items()}
-    eager = [eager_network(model)(clips) for clips in (inputs, following)]
-    for engine in ENGINES.values():
-        network = exported_sliding(folder, reuse, engine, "float32")
-        if network is not None:
-            for clips, expected in zip((inputs, following), eager, strict=True):
-                check(differences(network(clips), expected), f"{engine.name}, reuse")
-
-
-def graph_facts(graphs: dict[str, Graph]) -> dict[str, Any]:
-    """What `inference.yaml` says of the graphs of one network by format."""
-    return {
+def write_facts(folder: Path, model: VideoModel, config: Config, graphs: dict[str, Graph]) -> None:
+    """Write `inference.yaml`, the last file of an export."""
+    facts = {
         "graphs": {
             name: {"files": {key: path.name for key, path in graph.files.items()}, "settings": dict(graph.settings)}
             for name, graph in graphs.items()
         },
         "outputs": list(next(iter(graphs.values())).outputs),
-    }
-
-
-def write_facts(
-    folder: Path, model: VideoModel, config: Config, graphs: dict[str, Graph], reuse: dict[str, Any] | None
-) -> None:
-    """Write `inference.yaml`, the last file of an export."""
-    facts = {
-        **graph_facts(graphs),
-        "reuse": reuse,
         "causal": model.input.causal,
         "inputs": {name: list(value.shape[1:]) for name, value in probe(model).items()},
         "input": dict(config.MODEL["input"]),

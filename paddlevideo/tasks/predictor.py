@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import paddle
 
 from paddlevideo.config import Config, read_yaml
-from paddlevideo.engines import Engine, Graph, Network, choose
+from paddlevideo.engines import Graph, Network, choose
 from paddlevideo.loader.live import FrameStream
 from paddlevideo.modeling.models import InputTransform, Postprocess, VideoModel
-from paddlevideo.registry import DATASETS, INPUTS, POSTPROCESS, SAMPLERS
+from paddlevideo.registry import DATASETS, INPUTS, POSTPROCESS
 from paddlevideo.tasks.checkpoint import load_weights
 from paddlevideo.tasks.parts import build_model, build_pipeline
-from paddlevideo.tasks.sliding import PARTS, SlidingNetwork, eager_parts
 from paddlevideo.types import Arrays, Meta, Node, Prediction, Sample, Tensors
 from paddlevideo.utils.cpu import use_onednn
 from paddlevideo.utils.logging import logger
@@ -37,30 +35,6 @@ def eager_network(model: VideoModel) -> Network:
         return {key: value.numpy() for key, value in decoded.items()}
 
     return run
-
-
-def exported_sliding(
-    folder: Path, facts: dict[str, Any], engine: Engine, precision: str, threads: int | None = None, keep: int = 1
-) -> SlidingNetwork | None:
-    """The network of an export folder in parts that reuse work on frames.
-
-    Args:
-        folder: written by the exporter.
-        facts: `reuse` of its `inference.yaml`.
-        engine: that runs them.
-        precision: see `Engine`.
-        threads: see `Engine`.
-        keep: see `SlidingNetwork`.
-
-    Returns:
-        None if there are no parts for the engine and the precision.
-    """
-    graphs = {name: read_graphs(folder / name, facts["parts"][name]) for name in PARTS}
-    kind = engine.formats.get(precision)
-    if kind is None or not all(kind in formats for formats in graphs.values()):
-        return None
-    parts = {name: engine.load(formats[kind], precision, threads) for name, formats in graphs.items()}
-    return SlidingNetwork(parts, facts["kernel"], facts["padding"], keep)
 
 
 class Predictor:
@@ -88,25 +62,13 @@ class Predictor:
         self.pipeline, self.source, self.classes = pipeline, source, classes
 
     @classmethod
-    def from_checkpoint(cls, config: Config, weights: str | Path, reuse: int = 0) -> Predictor:
-        """The model of a config with trained weights.
-
-        Args:
-            config: the run's.
-            weights: a path or URL.
-            reuse: for how many streams, which may take turns, work on frames is kept for their next clips; 0 if clips
-                do not move on. A model that does not offer it runs without.
-        """
+    def from_checkpoint(cls, config: Config, weights: str | Path) -> Predictor:
+        """The model of a config with trained weights."""
         model = build_model(config)
         load_weights(model, weights)
         use_onednn(model)
-        network: Network = eager_network(model)
-        if reuse and model.sliding:
-            model.eval()
-            keep = reuse * frame_steps(config.PIPELINE["test"], model.input)
-            network = SlidingNetwork(eager_parts(model.sliding), **model.sliding.facts, keep=keep)
         return cls(
-            network,
+            eager_network(model),
             model.input,
             model.postprocess,
             config.PIPELINE["test"],
@@ -116,12 +78,7 @@ class Predictor:
 
     @classmethod
     def from_export(
-        cls,
-        folder: str | Path,
-        engine: str = "auto",
-        precision: str = "float32",
-        threads: int | None = None,
-        reuse: int = 0,
+        cls, folder: str | Path, engine: str = "auto", precision: str = "float32", threads: int | None = None
     ) -> Predictor:
         """The network of an export folder.
 
@@ -130,7 +87,6 @@ class Predictor:
             engine: one of `engines.ENGINES`, or `auto`.
             precision: one of `engines.PRECISIONS`.
             threads: on a CPU; None leaves the choice to the engine.
-            reuse: see `from_checkpoint`.
 
         Raises:
             FileNotFoundError: the folder or one of its files is missing.
@@ -142,16 +98,10 @@ class Predictor:
         require_plugins(facts["plugins"], folder / "inference.yaml")
         _check_causal(facts["causal"])
         runner, graph = choose(engine, precision, read_graphs(folder, facts), folder)
-        input = INPUTS.build(facts["input"])
-        network: Network | None = None
-        if reuse and facts["reuse"]:
-            keep = reuse * frame_steps(facts["pipeline"], input)
-            network = exported_sliding(folder, facts["reuse"], runner, precision, threads, keep)
-        kept = "" if network is None else ", work on frames kept for their next clips"
-        logger.info("%s: run by %s in %s%s", folder, runner.name, precision, kept)
+        logger.info("%s: run by %s in %s", folder, runner.name, precision)
         return cls(
-            network or runner.load(graph, precision, threads),
-            input,
+            runner.load(graph, precision, threads),
+            INPUTS.build(facts["input"]),
             POSTPROCESS.build(facts["postprocess"]),
             facts["pipeline"],
             facts["source"],
@@ -181,12 +131,6 @@ class Predictor:
             ) from error
 
 
-def frame_steps(pipeline: Node, input: InputTransform) -> int:
-    """The step between the frames of a clip that a config's `PIPELINE.test` makes."""
-    sampler = SAMPLERS.build(pipeline["sample"], **input.sampling)
-    return int(np.diff(sampler(sampler.history, sampler.history - 1, None)).max(initial=1))
-
-
 def _check_causal(causal: bool) -> None:
     """Refuse to predict a video frame by frame with a network that also needs what comes later."""
     if not causal:
@@ -196,10 +140,10 @@ def _check_causal(causal: bool) -> None:
         )
 
 
-PART = {"graphs": dict, "outputs": list}
-REUSE = {"kernel": int, "padding": int, "parts": dict}
-FACTS = PART | {
+FACTS = {
     "causal": bool,
+    "graphs": dict,
+    "outputs": list,
     "input": dict,
     "postprocess": dict,
     "pipeline": dict,
@@ -224,25 +168,14 @@ def read_facts(folder: Path) -> dict[str, Any]:
         facts["graphs"] = {"paddle": {"files": {key: facts.get(key) for key in ("model", "weights")}}}
     if isinstance(facts, dict):
         facts.setdefault("plugins", [])
-    _check_types(path, facts, FACTS)
-    if facts.setdefault("reuse", None) is not None:  # older folders do not tell
-        _check_types(path, facts["reuse"], REUSE, "reuse.")
-        kernel, padding = facts["reuse"]["kernel"], facts["reuse"]["padding"]
-        if not 0 <= padding < kernel:
-            raise ValueError(f"{path}: reuse: padding {padding} and kernel {kernel} do not fit; export the model again")
-        for name in PARTS:
-            _check_types(path, facts["reuse"]["parts"].get(name), PART, f"reuse.parts.{name}.")
+    for key, kind in FACTS.items():
+        if not isinstance(facts, dict) or not isinstance(facts.get(key), kind):
+            raise ValueError(f"{path}: {key} should be a {kind.__name__}; export the model again")
     for key in ("outputs", "classes"):
         if not all(isinstance(name, str) for name in facts[key]):
             raise ValueError(f"{path}: {key} should be a list of names, got {facts[key]}; export the model again")
     checked: dict[str, Any] = facts
     return checked
-
-
-def _check_types(path: Path, facts: Any, kinds: Mapping[str, type], prefix: str = "") -> None:
-    for key, kind in kinds.items():
-        if not isinstance(facts, dict) or not isinstance(facts.get(key), kind):
-            raise ValueError(f"{path}: {prefix}{key} should be a {kind.__name__}; export the model again")
 
 
 def read_graphs(folder: Path, facts: dict[str, Any]) -> dict[str, Graph]:

@@ -21,27 +21,19 @@ def add_predictor_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-c", "--config", type=Path, help="with -w: yaml file; default: config.yaml beside the weights")
     add_options(parser)
     add_plugin_argument(parser)
-    parser.add_argument(
-        "--reuse", choices=("auto", "off"), default="auto", help="auto: work on frames is kept for their next clips"
-    )
     parser.add_argument("--device", help="cpu, gpu or gpu:N; default: the GPU if there is one")
 
 
-def load_predictor(args: argparse.Namespace, streams: int) -> Predictor:
+def load_predictor(args: argparse.Namespace) -> Predictor:
     """The network that was asked for, on the device that is in use.
-
-    Args:
-        args: of `add_predictor_options`.
-        streams: that take turns.
 
     Raises:
         FileNotFoundError: it is not there.
         ValueError: its files, or the options, do not fit together.
     """
     engine = chosen_options(args, exported=args.weights is None)
-    reuse = streams if args.reuse == "auto" else 0
     if args.weights is None:
         import_plugins(args.plugin)
-        return Predictor.from_export(args.model, **engine, reuse=reuse)
+        return Predictor.from_export(args.model, **engine)
     config = chosen_config(args.config, args.weights, plugins=args.plugin)
-    return Predictor.from_checkpoint(config, args.weights, reuse)
+    return Predictor.from_checkpoint(config, args.weights)

@@ -18,7 +18,6 @@ from paddlevideo.loader.live import StoredStream
 from paddlevideo.tasks.exporter import export_weights
 from paddlevideo.tasks.parts import build_dataset
 from paddlevideo.tasks.predictor import Predictor, read_facts, read_graphs
-from paddlevideo.tasks.sliding import SlidingNetwork
 from paddlevideo.tasks.streaming import StreamOptions, predict_streams
 
 
@@ -34,12 +33,6 @@ def video(sample_data: Path) -> Path:
 
 def predict(predictor: Predictor, path: Path, folder: Path, **options: Any) -> None:
     predict_streams(predictor, [StoredStream(path)], folder, StreamOptions(**options), threading.Event())
-
-
-def test_clips_too_short_for_reuse_are_answered_without(exported: Path) -> None:
-    assert read_facts(exported)["reuse"] is None
-    assert not (exported / "rest").exists()
-    assert not isinstance(Predictor.from_export(exported, reuse=1).network, SlidingNetwork)
 
 
 def test_predicting_a_folder_of_frames_equals_testing_it(trained: Path, eager: Predictor, sample_data: Path) -> None:

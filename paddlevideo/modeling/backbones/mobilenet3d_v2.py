@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from paddle import Tensor, nn
 
-from paddlevideo.modeling.backbones.clip_backbone import ClipBackbone
 from paddlevideo.modeling.layers import conv_norm, kaiming_fan_out
 from paddlevideo.registry import BACKBONES
 
@@ -48,7 +45,7 @@ class InvertedResidual3D(nn.Layer):
 
 
 @BACKBONES.register
-class MobileNet3DV2(ClipBackbone):
+class MobileNet3DV2(nn.Layer):
     """3-D MobileNetV2 without its classifier.
 
     Args:
@@ -67,18 +64,9 @@ class MobileNet3DV2(ClipBackbone):
                 layers.append(InvertedResidual3D(channels, out_channels, stride, expansion))
                 channels = out_channels
         layers.append(nn.Sequential(*conv_norm("3D", channels, self.out_channels, 1), nn.ReLU6()))
-        self.features: Any = nn.Sequential(*layers)
+        self.features = nn.Sequential(*layers)
         kaiming_fan_out(self)
 
-    @property
-    def convolution(self) -> Any:
-        """See `ClipBackbone`."""
-        return self.features[0][0]
-
-    def each(self, x: Tensor) -> Tensor:
-        """See `ClipBackbone`."""
-        return self.features[0][1:](x)
-
-    def after_stem(self, maps: Tensor) -> Tensor:
-        """See `ClipBackbone`."""
-        return self.features[1:](maps)
+    def forward(self, x: Tensor) -> Tensor:
+        """Clips `[B, 3, T, H, W]` to features `[B, out_channels, ceil(T/16), H/32, W/32]`."""
+        return self.features(x)

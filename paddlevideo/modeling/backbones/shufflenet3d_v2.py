@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from paddle import Tensor, nn
 
-from paddlevideo.modeling.backbones.clip_backbone import ClipBackbone, halving_pools
 from paddlevideo.modeling.layers import channel_groups, conv_norm, interleave, uniform_fan_in
 from paddlevideo.registry import BACKBONES
 
@@ -54,7 +52,7 @@ class SplitUnit3D(nn.Layer):
 
 
 @BACKBONES.register
-class ShuffleNet3DV2(ClipBackbone):
+class ShuffleNet3DV2(nn.Layer):
     """3-D ShuffleNetV2 without its classifier.
 
     Args:
@@ -74,7 +72,7 @@ class ShuffleNet3DV2(ClipBackbone):
             known = ", ".join(map(str, STAGE_CHANNELS))
             raise ValueError(f"ShuffleNet3DV2: width should be one of {known}, got {width}")
         self.conv1 = nn.Sequential(*conv_norm("3D", 3, STEM_CHANNELS, 3, stride=(1, 2, 2)), nn.ReLU())
-        self.pool_space, self.pool_time = halving_pools()
+        self.pool = nn.MaxPool3D(3, 2, 1)
         channels, layers = STEM_CHANNELS, []
         for out_channels, count in zip(STAGE_CHANNELS[width], units, strict=True):
             for unit in range(count):
@@ -89,15 +87,6 @@ class ShuffleNet3DV2(ClipBackbone):
         )
         uniform_fan_in(self)
 
-    @property
-    def convolution(self) -> Any:
-        """See `ClipBackbone`."""
-        return self.conv1[0]
-
-    def each(self, x: Tensor) -> Tensor:
-        """See `ClipBackbone`."""
-        return self.pool_space(self.conv1[1:](x))
-
-    def after_stem(self, maps: Tensor) -> Tensor:
-        """See `ClipBackbone`."""
-        return self.conv_last(self.features(self.pool_time(maps)))
+    def forward(self, x: Tensor) -> Tensor:
+        """Clips `[B, 3, T, H, W]` to features `[B, out_channels, ceil(T/16), H/32, W/32]`."""
+        return self.conv_last(self.features(self.pool(self.conv1(x))))

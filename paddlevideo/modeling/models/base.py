@@ -9,7 +9,6 @@ from typing import Protocol
 
 from paddle import Tensor, nn
 
-from paddlevideo.modeling.sliding import Sliding
 from paddlevideo.types import Arrays, InputTransform, IntArray, Meta, Prediction, Tensors
 
 
@@ -73,11 +72,6 @@ class VideoModel(nn.Layer):
     @property
     def anchors(self) -> Anchors | None:
         """The shapes that boxes start from; None for a model without such shapes."""
-        return None
-
-    @property
-    def sliding(self) -> Sliding | None:
-        """The parts of a network that can reuse its work on frames it has seen; None for one that cannot."""
         return None
 
     def decode(self, outputs: Tensors) -> Tensors:

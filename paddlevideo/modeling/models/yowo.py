@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import paddle
 from paddle import Tensor, nn
 
-from paddlevideo.modeling.backbones.clip_backbone import ClipBackbone
 from paddlevideo.modeling.models.base import Anchors, InputTransform, Postprocess, VideoModel
-from paddlevideo.modeling.sliding import Sliding
 from paddlevideo.registry import BACKBONES, HEADS, INPUTS, LOSSES, MODELS, NECKS, POSTPROCESS
 from paddlevideo.types import IntArray, Node, Tensors
 
@@ -85,13 +82,10 @@ class YOWO(VideoModel):
 
     def forward(self, inputs: Tensors, targets: Tensors | None = None) -> Tensors:
         """`clip [B, 3, T, H, W]`, oldest frame first, to `raw [B, A, 5 + C, H/32, W/32]`."""
-        return self.answer(None if self.backbone_3d is None else self.backbone_3d(inputs["clip"]), inputs)
-
-    def answer(self, features: Tensor | None, inputs: Tensors) -> Tensors:
-        """3-D features `[B, C3, t, H/32, W/32]` and the inputs, whose clip may be its last frame, to `raw`."""
+        clip = inputs["clip"]
         # [B, C3, H/32, W/32], time averaged away, and [B, C2, H/32, W/32] of the key frame
-        motion = [] if features is None else [features.mean(2)]
-        appearance = [] if self.backbone_2d is None else [self.backbone_2d(inputs["clip"][:, :, -1])]
+        motion = [] if self.backbone_3d is None else [self.backbone_3d(clip).mean(2)]
+        appearance = [] if self.backbone_2d is None else [self.backbone_2d(clip[:, :, -1])]
         fused = self.neck(paddle.concat(self.join(motion, appearance), axis=1))
         if self.context is not None:
             fused = self.context(fused, inputs["bank"], inputs["present"])
@@ -119,20 +113,6 @@ class YOWO(VideoModel):
     def spoken_classes(self, name: str, rows: int) -> IntArray | None:
         """Those of the head's convolution."""
         return self.head.spoken_classes(rows) if name.startswith("head.conv.") else None
-
-    @property
-    def sliding(self) -> Sliding | None:
-        """The parts of a model without context whose 3-D branch has a stem, unless its clips are too short."""
-        branch = self.backbone_3d
-        if self.context is not None or not isinstance(branch, ClipBackbone):
-            return None
-        parts = Sliding(branch.convolution, branch.each, self.after_stem)
-        return parts if parts.kernel <= self.input.sampling["num_frames"] else None
-
-    def after_stem(self, maps: Tensor, frame: Tensor) -> Tensors:
-        """Maps of the 3-D branch's stem and the last frame `[B, 3, 1, H, W]` to decoded outputs."""
-        branch: Any = self.backbone_3d
-        return self.decode(self.answer(branch.after_stem(maps), {"clip": frame}))
 
     def decode(self, outputs: Tensors) -> Tensors:
         """`raw` to `boxes [B, M, 4]`, `objectness [B, M]`, `probabilities [B, M, C]`."""
