@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-import paddle
 import pytest
 
 from paddlevideo.config import Config, load_config
@@ -85,7 +84,11 @@ def nothing_is_left_behind() -> Iterator[None]:
     """
     yield
     gc.collect()
-    paddle.base.core.clear_executor_cache()
+    from paddle.base import (
+        core,
+    )  # not before paddlevideo, which says what Paddle and OpenCV read when they are imported
+
+    core.clear_executor_cache()
     library = ctypes.CDLL(None)
     if hasattr(library, "malloc_trim"):
         library.malloc_trim(0)
