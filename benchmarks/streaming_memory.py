@@ -29,18 +29,9 @@ from paddlevideo.tasks.streaming import StreamOptions, predict_streams
 from paddlevideo.utils.command import run_command
 from paddlevideo.utils.device import seed_everything, use_device
 from paddlevideo.utils.files import output_folder
+from tests.conftest import TINY
 
-TINY = [
-    "MODEL.backbone_2d.width=0.125",
-    "MODEL.backbone_2d.out_channels=8",
-    "MODEL.backbone_3d.width=0.0625",
-    "MODEL.backbone_3d.cardinality=2",
-    "MODEL.neck.channels=16",
-    "MODEL.neck.out_channels=16",
-    "MODEL.input.num_frames=4",
-    "MODEL.input.size=64",
-    "classes=[Hop, Pulse, Spin, Sway]",
-]
+CLASSES = "classes=[Hop, Pulse, Spin, Sway]"
 SIZE = (120, 160)  # height and width of a frame
 LOOP = 100  # frames after which the video begins anew
 
@@ -86,7 +77,7 @@ def run(arguments: Sequence[str] | None) -> None:
         return
     use_device("cpu")
     seed_everything(0)
-    config = load_config(args.config, TINY)
+    config = load_config(args.config, [*TINY, CLASSES])
     with tempfile.TemporaryDirectory() as folder:
         export(build_model(config), config, folder)
         peaks = [peak_memory(folder, frames, args.threshold) for frames in (args.short, args.long)]

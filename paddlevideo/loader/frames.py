@@ -185,15 +185,11 @@ class FrameFolder(FrameSource):
 
     def decode(self, numbers: Sequence[int]) -> Iterator[Frames]:
         """See `FrameSource`."""
-        expected = None
-        for number in numbers:
-            frame = _read_picture(self._path(number))
-            expected = expected or frame.shape
-            if frame.shape != expected:
-                raise ValueError(
-                    f"{self._path(number)}: is {_spell(frame.shape)}, but {self._path(numbers[0]).name} is "
-                    f"{_spell(expected)}; all frames of a video should have one size"
-                )
+        first = None
+        for path in map(self._path, numbers):
+            frame = _read_picture(path)
+            first = frame if first is None else first
+            _check_size(path, frame, self._path(numbers[0]), first)
             yield frame
 
     def timed(self) -> Iterator[tuple[float, Frames]]:
@@ -203,12 +199,12 @@ class FrameFolder(FrameSource):
 
     def damages(self) -> Iterator[str]:
         """See `FrameSource`; every picture is compared with the first that can be read."""
-        first: int | None = None
-        for number in range(len(self)):
+        first: tuple[Path, Frames] | None = None
+        for path in map(self._path, range(len(self))):
             try:
-                for _ in self.decode([number] if first is None else [first, number]):
-                    pass
-                first = number if first is None else first
+                frame = _read_picture(path)
+                first = first or (path, frame)
+                _check_size(path, frame, *first)
             except (OSError, ValueError) as error:
                 yield str(error)
 
@@ -444,6 +440,14 @@ def _read_picture(path: Path) -> Frames:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such frame; was it removed while reading?")
     return decode_picture(path.read_bytes(), str(path), "extract it again")
+
+
+def _check_size(path: Path, frame: Frames, other_path: Path, other: Frames) -> None:
+    if frame.shape != other.shape:
+        raise ValueError(
+            f"{path}: is {_spell(frame.shape)}, but {other_path.name} is {_spell(other.shape)}; all frames of a video "
+            "should have one size"
+        )
 
 
 def _distinct(indices: IntArray, length: int, path: Path) -> tuple[list[int], IntArray]:

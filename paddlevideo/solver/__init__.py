@@ -87,8 +87,22 @@ class CosineAnnealingDecay(lr.CosineAnnealingDecay, Schedule):
         super().__init__(learning_rate, T_max, eta_min)
 
 
+class _Around(Schedule):
+    """A schedule whose state is that of the one underneath, `then`."""
+
+    then: Schedule
+
+    def state_dict(self) -> Any:
+        """That of the schedule underneath."""
+        return self.then.state_dict()
+
+    def set_state_dict(self, state_dict: Any) -> None:
+        """Go on where a run stopped."""
+        self.then.set_state_dict(state_dict)
+
+
 @SCHEDULES.register
-class LinearWarmup(Schedule):
+class LinearWarmup(_Around):
     """Raise the rate in a straight line over the first batches, on top of another schedule.
 
     Args:
@@ -129,17 +143,9 @@ class LinearWarmup(Schedule):
         self.last_epoch += 1
         self.last_lr = self.get_lr()
 
-    def state_dict(self) -> Any:
-        """That of the schedule underneath."""
-        return self.then.state_dict()
-
-    def set_state_dict(self, state_dict: Any) -> None:
-        """Go on where a run stopped."""
-        self.then.set_state_dict(state_dict)
-
 
 @SCHEDULES.register
-class PerIteration(Schedule):
+class PerIteration(_Around):
     """Let another schedule count batches instead of epochs: its milestones and lengths are numbers of batches."""
 
     def __init__(self, then: Schedule) -> None:
@@ -165,14 +171,6 @@ class PerIteration(Schedule):
         """An epoch changes nothing."""
         self.last_epoch += 1
         self.last_lr = self.get_lr()
-
-    def state_dict(self) -> Any:
-        """That of the schedule underneath."""
-        return self.then.state_dict()
-
-    def set_state_dict(self, state_dict: Any) -> None:
-        """Go on where a run stopped."""
-        self.then.set_state_dict(state_dict)
 
 
 def build_optimizer(node: Node, model: nn.Layer) -> Any:
