@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,18 @@ from paddlevideo.utils.files import RecordFile
 FULL = 4096
 
 
-@pytest.fixture
+@contextmanager
 def small_disk() -> Iterator[None]:
-    """No file can grow beyond `FULL` bytes, as on a full disk."""
+    """No file of this process can grow beyond `FULL` bytes, as on a full disk: neither can the one that has our report.
+
+    So it is no fixture, in which pytest would write the test's result.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (FULL, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_the_tail_follows_every_record(tmp_path: Path) -> None:
@@ -31,12 +37,14 @@ def test_the_tail_follows_every_record(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tail", [b"", b"]}\n"])
-def test_a_full_disk_leaves_whole_records(tmp_path: Path, small_disk: None, tail: bytes) -> None:
+def test_a_full_disk_leaves_whole_records(tmp_path: Path, tail: bytes) -> None:
     record = b"x" * 999 + b"\n"
     file = RecordFile(tmp_path / "lines", b"", tail)
     for _ in range(4):
         file.append(record)
-    with pytest.raises(OSError, match=r"lines: cannot write \(File too large\); all records before are complete"):
+    refused = pytest.raises(OSError, match=r"lines: cannot write \(File too large\); all records before are complete")
+    with small_disk(), refused:
         file.append(record)
-    file.close()
+    with small_disk():
+        file.close()
     assert (tmp_path / "lines").read_bytes() == 4 * record + tail
