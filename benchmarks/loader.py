@@ -165,7 +165,7 @@ def write_data(videos: Sequence[Path], folder: Path, copies: int) -> dict[str, P
             small = cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), SIZE)
             cv2.imwrite(str(pictures / f"{number:05d}.jpg"), small)
         boxes = np.array([[frame, 0, 80, 60, 240, 180] for frame in range(1, number + 1)], np.float64)
-        for media, found in zip((pictures, video.absolute()), entries.values(), strict=True):
+        for media, found in zip((pictures, video.resolve()), entries.values(), strict=True):
             for copy in range(copies):
                 found.append(VideoEntry(f"{video.stem}/{copy}", media, number, SIZE[::-1], boxes))
     paths = {}
