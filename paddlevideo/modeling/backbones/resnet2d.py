@@ -83,10 +83,10 @@ class ResNet2D(nn.Layer):
     def __init__(self, blocks: Sequence[int] = (3, 4, 6, 3), width: float = 1.0, shift: float = 0.0) -> None:
         super().__init__()
         channels = round(64 * width)
-        if len(blocks) != 4 or min(blocks) < 1 or channels < 1 or not 0 <= shift <= 0.5:
+        if len(blocks) != 4 or min(blocks) < 1 or channels < 1 or not 0 <= shift <= 0.5 or 0 < shift * channels < 1:
             raise ValueError(
-                "ResNet2D: expected blocks as four positive numbers, a width that leaves channels and a shift in "
-                f"0..0.5, got {list(blocks)}, {width} and {shift}"
+                "ResNet2D: expected blocks as four positive numbers, a width that leaves channels and a shift of 0, or "
+                f"up to 0.5 and of a whole channel at least, got {list(blocks)}, {width} and {shift}"
             )
         self.conv1, self.bn1 = conv_norm("2D", 3, channels, 7, stride=2)
         self.pool = nn.MaxPool2D(3, 2, 1)
