@@ -4,15 +4,18 @@ import numpy as np
 import paddle
 import pytest
 
-from paddlevideo.modeling.backbones.resnet2d import ResNet2D, temporal_shift
+from paddlevideo.modeling.backbones.resnet2d import Bottleneck2D, ResNet2D
 
 
-def test_channels_come_from_the_neighbouring_frames() -> None:
+def test_a_block_takes_channels_from_both_neighbouring_frames() -> None:
+    block = Bottleneck2D(in_channels=4, channels=1, stride=1, shift=0.25)
+    seen = []
+    block.conv1.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].numpy()))
     # two clips of three frames with four channels, each worth 100 * clip + 10 * frame + channel
     clip, frame, channel = np.mgrid[1:3, 1:4, 1:5]
     x = (100 * clip + 10 * frame + channel).reshape(6, 4, 1, 1).astype(np.float32)
-    shifted = temporal_shift(paddle.to_tensor(x), frames=3, share=0.25).numpy().reshape(6, 4)
-    assert shifted.tolist() == [
+    block(paddle.to_tensor(x), 3)
+    assert seen[0].reshape(6, 4).tolist() == [
         [0, 122, 113, 114],
         [111, 132, 123, 124],
         [121, 0, 133, 134],
