@@ -1,7 +1,9 @@
 """Annotation files and videos to samples."""
 
 from paddlevideo.loader.datasets.action_dataset import ActionDataset
-from paddlevideo.loader.datasets.base import VideoDataset
+from paddlevideo.loader.datasets.base import SampleDataset, VideoDataset
+from paddlevideo.loader.datasets.labelled_videos import LabelledVideos
 from paddlevideo.loader.datasets.video_stream import VideoStream
+from paddlevideo.loader.datasets.whole_video import WholeVideo
 
-__all__ = ["ActionDataset", "VideoDataset", "VideoStream"]
+__all__ = ["ActionDataset", "LabelledVideos", "SampleDataset", "VideoDataset", "VideoStream", "WholeVideo"]

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from paddlevideo.loader.datasets.base import on_arrival, prepare
-from paddlevideo.loader.live import FrameStream
+from paddlevideo.loader.live import Connection, FrameStream, open_streams
 from paddlevideo.loader.samplers import Sampler
 from paddlevideo.loader.transforms import Transform
 from paddlevideo.registry import DATASETS
-from paddlevideo.types import Frames, InputTransform, Sample
+from paddlevideo.types import FrameInput, Frames, Sample
 
 
 @DATASETS.register
@@ -22,32 +22,45 @@ class VideoStream:
     Only the frames that the next clip needs are held, so memory does not grow with the length.
 
     Args:
-        stream: the frames.
+        source: the frames.
         sampler: chooses the frames of a clip.
         transforms: as in testing.
         input: the model's input transform.
         stride: the network runs on the first of every so many frames.
+        window: latest frames that a clip is taken from, for samplers that take frames of a whole video.
+
+    Raises:
+        ValueError: a stride or window that is none, or a window where the sampler decides, or none where it does not.
     """
 
     def __init__(
         self,
-        stream: FrameStream,
+        source: FrameStream,
         sampler: Sampler,
         transforms: Sequence[Transform],
-        input: InputTransform,
+        input: FrameInput,
         stride: int = 1,
+        window: int | None = None,
     ) -> None:
         if stride < 1:
             raise ValueError(f"stride should be at least 1, got {stride}")
-        self.stream, self.sampler, self.transforms, self.input = stream, sampler, transforms, input
-        self.stride = stride
+        if (window is None) == (sampler.history is None) or (window is not None and window < 1):
+            wanted = "a positive number of frames" if sampler.history is None else "nothing, as the sampler decides"
+            raise ValueError(f"INFERENCE VideoStream: window should be {wanted}, got {window}")
+        self.stream, self.sampler, self.transforms, self.input = source, sampler, transforms, input
+        self.stride, self.window = stride, window or sampler.history
+
+    @classmethod
+    def sources(cls, text: str, connection: Connection, realtime: bool = False) -> list[FrameStream]:
+        """The videos, cameras or network streams that a user named; see `open_streams`."""
+        return open_streams(text, connection, realtime)
 
     def __iter__(self) -> Iterator[Sample]:
         """`meta`, the key frame as `frame [H, W, 3]`, RGB, and on every `stride`-th frame packed `inputs`.
 
         `meta.frame` counts from 1; `meta.time` is in seconds since the first frame, and always rises.
         """
-        recent: deque[Frames] = deque(maxlen=self.sampler.history)
+        recent: deque[Frames] = deque(maxlen=self.window)
         change = on_arrival(self.transforms, self.input)
         for number, (seconds, frame) in enumerate(self.stream):
             if number == 0:
@@ -61,8 +74,7 @@ class VideoStream:
             meta = {"id": name, "frame": number + 1, "time": round(now, 3), "size": size}
             sample: Sample = {"meta": meta, "frame": frame}
             if number % self.stride == 0:
-                first = number + 1 - len(recent)
-                clip = [recent[max(i - first, 0)] for i in self.sampler(number + 1, number, None)]
+                clip = [recent[i] for i in self.sampler(len(recent), len(recent) - 1, None)]
                 prepared = prepare({"frames": np.concatenate(clip), "meta": meta}, self.transforms, self.input)
                 sample["inputs"] = self.input.pack(prepared)
             yield sample

@@ -2,5 +2,6 @@
 
 from paddlevideo.modeling.inputs.clip_input import ClipInput
 from paddlevideo.modeling.inputs.clip_with_context import ClipWithContext
+from paddlevideo.modeling.inputs.segment_input import SegmentInput
 
-__all__ = ["ClipInput", "ClipWithContext"]
+__all__ = ["ClipInput", "ClipWithContext", "SegmentInput"]
