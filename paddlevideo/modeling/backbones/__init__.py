@@ -7,5 +7,15 @@ from paddlevideo.modeling.backbones.resnet3d import ResNet3D
 from paddlevideo.modeling.backbones.resnext3d import ResNeXt3D
 from paddlevideo.modeling.backbones.shufflenet3d import ShuffleNet3D
 from paddlevideo.modeling.backbones.shufflenet3d_v2 import ShuffleNet3DV2
+from paddlevideo.modeling.backbones.snippet_convs import SnippetConvs
 
-__all__ = ["Darknet19", "MobileNet3D", "MobileNet3DV2", "ResNeXt3D", "ResNet3D", "ShuffleNet3D", "ShuffleNet3DV2"]
+__all__ = [
+    "Darknet19",
+    "MobileNet3D",
+    "MobileNet3DV2",
+    "ResNeXt3D",
+    "ResNet3D",
+    "ShuffleNet3D",
+    "ShuffleNet3DV2",
+    "SnippetConvs",
+]

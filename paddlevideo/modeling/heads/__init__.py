@@ -1,6 +1,7 @@
 """What predicts from features, and what its numbers mean."""
 
+from paddlevideo.modeling.heads.bmn_head import BMNHead
 from paddlevideo.modeling.heads.yowo_head import YOWOHead
 from paddlevideo.modeling.heads.yowo_plus_head import YOWOPlusHead
 
-__all__ = ["YOWOHead", "YOWOPlusHead"]
+__all__ = ["BMNHead", "YOWOHead", "YOWOPlusHead"]

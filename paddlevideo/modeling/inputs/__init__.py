@@ -2,5 +2,6 @@
 
 from paddlevideo.modeling.inputs.clip_input import ClipInput
 from paddlevideo.modeling.inputs.clip_with_context import ClipWithContext
+from paddlevideo.modeling.inputs.feature_input import FeatureInput
 
-__all__ = ["ClipInput", "ClipWithContext"]
+__all__ = ["ClipInput", "ClipWithContext", "FeatureInput"]
