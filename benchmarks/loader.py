@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -132,7 +132,7 @@ class Side:
 
 def sides(config: Config, phase: Literal["train", "test"], clips: int) -> list[Side]:
     """Ours first, which takes more clips as it is faster; of testing also our own reading of clip by clip."""
-    dataset = build_dataset(config, phase, INPUTS.build(config.MODEL["input"]))
+    dataset = cast(VideoDataset, build_dataset(config, phase, INPUTS.build(config.MODEL["input"])))
     is_training = phase == "train"
 
     def plain(order: Iterable[int]) -> DataLoader:

@@ -2,7 +2,7 @@
 
 Boxes are `x1, y1, x2, y2` as fractions of the frame, labels start at 0, frames are RGB. `meta` holds only plain str,
 int, float and lists, and always `id` (unique in its dataset) and, for pictures, `size` (height, width in pixels of the
-frame that the boxes were annotated on).
+frame that the boxes were annotated on). What a prediction holds depends on the kind of answer, see `tasks/answers/`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Tensors: TypeAlias = dict[str, Any]  # paddle.Tensor; paddle is not imported her
 Meta: TypeAlias = dict[str, Any]
 Sample: TypeAlias = dict[str, Any]  # frames (or features), targets, meta
 Batch: TypeAlias = dict[str, Any]  # inputs, targets: Tensors; meta: list[Meta]
-Prediction: TypeAlias = dict[str, Any]  # boxes [K, 4], labels [K], scores [K], ... as numpy arrays
+Prediction: TypeAlias = dict[str, Any]  # numpy arrays such as boxes [K, 4], labels [K], scores [K]
 Node: TypeAlias = Mapping[str, Any]  # a part of a config: `name` and its arguments
 
 
@@ -41,15 +41,10 @@ class InputTransform(Protocol):
     It does so in two steps, so that what waits for its batch, or goes from one process to another, is small.
     """
 
-    sampling: Mapping[str, int]  # what a sampler has to deliver, such as num_frames
-    causal: bool  # whether an answer needs nothing of what comes after its frame
-    size: tuple[int, int]  # height and width in pixels that pictures are resized to
+    causal: bool  # whether an answer needs nothing of what comes after that which it is about
 
     def __call__(self, sample: Sample) -> Arrays:
         """Inputs of one sample, without a batch axis: both steps."""
-
-    def resize(self, frames: Frames) -> Frames:
-        """Frames `[T, H, W, 3]` at the size that the network takes; the frames themselves if they have it."""
 
     def pack(self, sample: Sample) -> Arrays:
         """The first step: what the inputs of a sample follow from, in few bytes."""
@@ -59,3 +54,13 @@ class InputTransform(Protocol):
 
     def spec(self) -> dict[str, InputSpec]:
         """Shape and type of every input, without a batch axis."""
+
+
+class FrameInput(InputTransform, Protocol):
+    """An input transform of samples that have frames."""
+
+    sampling: Mapping[str, int]  # what a sampler has to deliver, such as num_frames
+    size: tuple[int, int]  # height and width in pixels that pictures are resized to
+
+    def resize(self, frames: Frames) -> Frames:
+        """Frames `[T, H, W, 3]` at the size that the network takes; the frames themselves if they have it."""

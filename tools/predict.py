@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from paddlevideo.loader.live import Connection, open_streams
+from paddlevideo.loader.live import Connection
 from paddlevideo.tasks.predictor_options import add_predictor_options, load_predictor
 from paddlevideo.tasks.streaming import StreamOptions, predict_streams
 from paddlevideo.utils.command import run_command
@@ -31,8 +31,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add_predictor_options(parser)
     parser.add_argument("-o", "--output", default="predictions", help="folder (default: predictions)")
-    parser.add_argument("--threshold", type=float, default=0.3, help="leave out detections below this score")
-    parser.add_argument("--batch_size", type=int, default=1, help="frames that go through the network together")
+    parser.add_argument("--threshold", type=float, help="leave out answers below this score (default for boxes: 0.3)")
+    parser.add_argument("--top", type=int, default=5, help="classes that are told of a clip (default: 5)")
+    parser.add_argument("--batch_size", type=int, default=1, help="samples that go through the network together")
     parser.add_argument("--stride", type=int, default=1, help="run the network on every N-th frame (default: 1)")
     parser.add_argument(
         "--realtime", action="store_true", help="keep up with the clock: drop frames when the network is too slow"
@@ -61,10 +62,12 @@ def run(args: argparse.Namespace) -> None:
         patience=args.patience,
         table=args.csv,
         show=args.show,
+        top=args.top,
     )
-    streams = open_streams(args.input, Connection(args.timeout, args.reconnect), args.realtime)
-    folder = output_folder(args.output)
+    connection = Connection(args.timeout, args.reconnect)
     predictor = load_predictor(args)
+    streams = predictor.sources(args.input, connection, args.realtime)
+    folder = output_folder(args.output)
     with stop_on_signals() as stop:
         predict_streams(predictor, streams, folder, options, stop)
 

@@ -22,7 +22,7 @@ from paddle.io import BatchSampler, DataLoader, Dataset, Sampler
 from paddle.utils.dlpack import from_dlpack
 
 from paddlevideo.loader.collate import collate
-from paddlevideo.loader.datasets import VideoDataset
+from paddlevideo.loader.datasets import SampleDataset, VideoDataset
 from paddlevideo.types import Arrays, Batch, Frames, Sample, Tensors
 from paddlevideo.utils import processes
 from paddlevideo.utils.signals import end_with_parent
@@ -33,7 +33,7 @@ RUN_FRAMES = 256  # at 224x224 they are 39 MB, as much as 4 clips of 16 frames i
 class EpochShuffle(Sampler):
     """Sample numbers in an order that follows from seed and epoch, those from place `first` to before `limit`."""
 
-    def __init__(self, dataset: VideoDataset, seed: int) -> None:
+    def __init__(self, dataset: SampleDataset, seed: int) -> None:
         super().__init__(dataset)
         self.dataset, self.seed = dataset, seed
         self.first, self.limit = 0, len(dataset)
@@ -69,7 +69,7 @@ class Batches(ABC):
         ValueError, FileNotFoundError, ...: as the dataset raised it, or a RuntimeError that names its kind.
     """
 
-    def __init__(self, dataset: VideoDataset, batch_size: int, num_workers: int, share: Share = ALL) -> None:
+    def __init__(self, dataset: SampleDataset, batch_size: int, num_workers: int, share: Share = ALL) -> None:
         self.dataset, self.batch_size, self.num_workers, self.share = dataset, batch_size, num_workers, share
 
     @abstractmethod
@@ -131,7 +131,7 @@ class ShuffledBatches(Batches):
     """
 
     def __init__(
-        self, dataset: VideoDataset, batch_size: int, num_workers: int, order: Iterable[int], share: Share = ALL
+        self, dataset: SampleDataset, batch_size: int, num_workers: int, order: Iterable[int], share: Share = ALL
     ) -> None:
         super().__init__(dataset, batch_size, num_workers, share)
         together = share.processes * batch_size
@@ -174,24 +174,36 @@ class Run:
 
 
 class SequentialBatches(Batches):
-    """All samples in order, for testing; every frame is read and resized once.
+    """All samples in order, for testing.
 
     Of several processes each takes as many neighbouring samples; so that the numbers of batches are equal too, a few
     samples may be in two shares.
+    """
+
+    def __len__(self) -> int:
+        """How many batches there are."""
+        return -(-len(self.own) // self.batch_size)
+
+    @property
+    def own(self) -> range:
+        """The numbers of the samples that this process takes."""
+        length = -(-len(self.dataset) // self.share.processes)
+        first = min(self.share.rank * length, len(self.dataset) - length)
+        return range(first, first + length)
+
+    def packed(self) -> Iterator[Batch]:
+        """The batches with packed inputs, as tensors."""
+        return self.load(self.dataset.packed, BatchSampler(sampler=self.own, batch_size=self.batch_size), collate)
+
+
+class OverlappingBatches(SequentialBatches):
+    """`SequentialBatches` of clips that share frames with their neighbours: every frame is read and resized once.
 
     Workers read runs of neighbouring samples, of at most `RUN_FRAMES` frames. This process holds two runs, and up to
     two more for each worker are on their way.
     """
 
-    def __len__(self) -> int:
-        """How many batches there are."""
-        return -(-len(self._own) // self.batch_size)
-
-    @property
-    def _own(self) -> range:
-        length = -(-len(self.dataset) // self.share.processes)
-        first = min(self.share.rank * length, len(self.dataset) - length)
-        return range(first, first + length)
+    dataset: VideoDataset
 
     def packed(self) -> Iterator[Batch]:
         """The batches with packed inputs, as arrays."""
@@ -205,14 +217,14 @@ class SequentialBatches(Batches):
             yield collate(samples)
 
     def _samples(self) -> Iterator[Sample]:
-        runs = list(plan_runs(self.dataset, self._own))
+        runs = list(plan_runs(self.dataset, self.own))
         held: dict[int, Frames] = {}  # of the run, by number
         for run, read in zip(runs, self.load(self._read, [[run] for run in runs], itemgetter(0)), strict=True):
             new = zip(run.new, np.from_dlpack(read["frames"]), strict=True)
             held = {number: frame for number, frame in held.items() if number in run.frames} | dict(new)
             for index in range(run.first, run.stop):
                 frames = np.stack([held[number] for number in self.dataset.clip(index).tolist()])
-                yield self.dataset.packed(index, frames)
+                yield self.dataset.packed_with(index, frames)
 
     def _read(self, run: Run) -> Arrays:
         return {"frames": self.dataset.frames(run.first, np.array(run.new))}

@@ -32,25 +32,29 @@ class TimedFrame(NamedTuple):
     picture: Frames
 
 
-class FrameStream(Protocol):
-    """Frames in order, iterated once."""
+class Source(Protocol):
+    """What a user wants answers about."""
 
     name: str  # for the files about it
-    path: Path | None  # of a stored video
+    path: Path | None  # of a stored one
+
+    @property
+    def length(self) -> int | None:
+        """How many samples there should be, if anything says so."""
+
+    def close(self) -> None:
+        """Let whoever reads it, maybe in another thread, end soon."""
+
+
+class FrameStream(Source, Protocol):
+    """Frames in order, iterated once; `length` counts them."""
 
     @property
     def fps(self) -> float:
         """Frames a second, about."""
 
-    @property
-    def length(self) -> int | None:
-        """How many frames there should be, if anything says so."""
-
     def __iter__(self) -> Iterator[TimedFrame]:
         """The frames; their sizes may differ."""
-
-    def close(self) -> None:
-        """Let an iteration, which may run in another thread, end soon."""
 
 
 class StoredStream:

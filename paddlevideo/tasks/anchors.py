@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from paddlevideo.config import Config
 from paddlevideo.loader.index import VideoEntry
 from paddlevideo.modeling.models import Anchors
 from paddlevideo.tasks.parts import build_model, scan_dataset
+from paddlevideo.types import FrameInput
 from paddlevideo.utils.logging import logger
 
 Float64Array: TypeAlias = npt.NDArray[np.float64]
@@ -41,7 +42,7 @@ def propose_anchors(config: Config, count: int, seed: int) -> Float64Array:
     scan = scan_dataset(config, "train")
     if scan.defects:
         raise ValueError(f"{scan.defects[0].text}; tools/check_dataset.py names all {len(scan.defects)} defects")
-    shapes = box_shapes(scan.index.videos, model.input.size)
+    shapes = box_shapes(scan.index.videos, cast(FrameInput, model.input).size)
     fitted = (fit_anchors(shapes, count, seed) / configured.unit).round(5)
     logger.info("%d boxes of %d videos", len(shapes), len(scan.index.videos))
     for name, anchors in (("configured", configured), ("fitted", Anchors(fitted.tolist(), configured.unit))):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from paddlevideo.loader.index import ActionIndex, Defect, IndexScan, VideoEntry
 from paddlevideo.modeling.models import VideoModel
 from paddlevideo.tasks.anchors import Float64Array, box_shapes, describe_fit
 from paddlevideo.tasks.parts import build_model, scan_dataset
+from paddlevideo.types import FrameInput
 from paddlevideo.utils.drawing import CELL, contact_sheet, draw_detections, fit_picture, write_picture
 from paddlevideo.utils.files import output_folder, write_atomically
 from paddlevideo.utils.logging import Progress, logger
@@ -48,6 +49,7 @@ def check_datasets(config: Config, folder: str | Path, fast: bool = False) -> No
         raise KeyError("DATASET is missing in the config, so there is nothing to look at")
     folder = output_folder(folder)
     model = build_model(config)
+    size = cast(FrameInput, model.input).size
     scans: dict[str, IndexScan] = {}
     defects: list[Defect] = []
     for phase in phases:
@@ -56,7 +58,7 @@ def check_datasets(config: Config, folder: str | Path, fast: bool = False) -> No
         except FileNotFoundError as error:
             defects.append(Defect("no index", str(error)))
     for phase, scan in scans.items():
-        defects += [*scan.defects, *_class_defects(scan, config.classes), *_box_defects(scan, model.input.size)]
+        defects += [*scan.defects, *_class_defects(scan, config.classes), *_box_defects(scan, size)]
         defects += _media_defects(phase, scan, fast)
     defects += _shared_videos(scans)
     for phase, scan in scans.items():
@@ -189,7 +191,7 @@ def _class_counts(index: ActionIndex) -> dict[str, tuple[int, int, int]]:
 
 def _show(phase: str, scan: IndexScan, model: VideoModel, path: Path) -> None:
     """Print what a phase has, and draw examples of it."""
-    size = model.input.size
+    size = cast(FrameInput, model.input).size
     shapes = box_shapes(scan.index.videos, size)
     logger.info("%s", _describe(phase, scan, shapes, size))
     if not len(shapes):

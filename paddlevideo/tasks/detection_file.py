@@ -11,17 +11,18 @@ x1, y1, x2, y2 as fractions of the frame, `labels [K]` from 0, `scores [K]`, and
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from paddlevideo.loader.index import MAX_COUNT, are_counts
+from paddlevideo.tasks.result_file import ResultFile, Sink
 from paddlevideo.types import Meta, Prediction
 from paddlevideo.utils.collector import collector_paused
 from paddlevideo.utils.files import read_json_lines, replacing
@@ -30,15 +31,6 @@ FORMAT, VERSION = "action-detections", 1
 REMEDY = "write the file anew with main.py --test"
 _META = ("id", "size", "num_frames")
 _REQUIRED, _OPTIONAL = ("boxes", "labels", "scores"), ("objectness", "probabilities")
-Sink: TypeAlias = Callable[[Meta, Prediction], None]
-
-
-@dataclass(frozen=True)
-class DetectionFile:
-    """Class names, and the meta and prediction of every sample in the order of the file; floats are float32."""
-
-    classes: tuple[str, ...]
-    samples: list[tuple[Meta, Prediction]]
 
 
 @contextmanager
@@ -74,8 +66,8 @@ def _plain(array: npt.NDArray[Any]) -> list[Any]:
     return plain
 
 
-def read_detections(path: str | Path) -> DetectionFile:
-    """Read and check a file of detections.
+def read_detections(path: str | Path) -> ResultFile:
+    """Read and check a file of detections; floats are float32.
 
     Raises:
         FileNotFoundError: no such file; the message says how to make one.
@@ -88,7 +80,7 @@ def read_detections(path: str | Path) -> DetectionFile:
         return _read(path)
 
 
-def _read(path: Path) -> DetectionFile:
+def _read(path: Path) -> ResultFile:
     classes: tuple[str, ...] = ()
     first_seen: dict[str, int] = {}
     samples: list[tuple[Meta, Prediction]] = []
@@ -102,7 +94,7 @@ def _read(path: Path) -> DetectionFile:
             samples += _samples(chunk, expected, first_seen, len(classes))
     if not classes:
         _check_header(None, f"{path}:1")
-    return DetectionFile(classes, samples)
+    return ResultFile(classes, samples)
 
 
 @dataclass(frozen=True)

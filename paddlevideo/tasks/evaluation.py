@@ -1,20 +1,21 @@
-"""A test set to numbers and a file of detections."""
+"""A test set to numbers and a file of answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from paddlevideo.config import Config
 from paddlevideo.metrics.base import Metric
+from paddlevideo.tasks.answers import Answers
 from paddlevideo.tasks.checkpoint_store import facts_beside
-from paddlevideo.tasks.detection_file import Sink, detection_writer, read_detections
 from paddlevideo.tasks.parts import Batches, build_dataset, build_loader, build_metrics
 from paddlevideo.tasks.predictor import Predictor
 from paddlevideo.tasks.provenance import facts_of, warn_of_changes
 from paddlevideo.tasks.report import write_report
+from paddlevideo.tasks.result_file import Sink
 from paddlevideo.types import Arrays, Meta, Prediction
 from paddlevideo.utils import processes
 from paddlevideo.utils.files import output_folder, write_json
@@ -64,10 +65,10 @@ def test(config: Config, weights: str | Path) -> dict[str, float]:
 
 
 def measure(config: Config, predictor: Predictor) -> dict[str, float]:
-    """Measure a network on a test set; print the numbers and write them with all detections to `output_dir/test`.
+    """Measure a network on a test set; print the numbers and write them with all answers to `output_dir/test`.
 
-    `metrics.json` holds the numbers; `detections.jsonl`, which other metrics can be computed from, is described in
-    `tasks/detection_file.py`; `report.html` shows both.
+    `metrics.json` holds the numbers; a file that the kind of answers names, such as `detections.jsonl`, holds all that
+    other metrics can be computed from (`tasks/answers/`); `report.html` shows both.
 
     Raises:
         ValueError: the network knows other classes than the config.
@@ -80,22 +81,23 @@ def measure(config: Config, predictor: Predictor) -> dict[str, float]:
     folder = output_folder(Path(config.output_dir) / "test")
     dataset = build_dataset(config, "test", predictor.input)
     loader = build_loader(config, dataset)
-    with gathering_writer(folder / "detections.jsonl", config.classes) as write:
+    answers = predictor.answers
+    with gathering_writer(answers, folder / answers.file_name) as write:
         numbers = evaluate(predictor.batch, loader, build_metrics(config), config.log_interval, write)
     if not processes.is_first():
         return numbers
     write_json(folder / "metrics.json", numbers)
-    write_report(folder, config, dataset, read_detections(folder / "detections.jsonl").samples, numbers)
+    write_report(folder, config, dataset, answers.read(folder / answers.file_name).samples, numbers)
     logger.info("%s", table(numbers))
-    logger.info("numbers, detections and a report to look at are in %s", folder)
+    logger.info("numbers, %s and a report to look at are in %s", answers.file_name, folder)
     return numbers
 
 
 @contextmanager
-def gathering_writer(path: Path, classes: Sequence[str]) -> Iterator[Sink]:
-    """A `detection_writer` for the samples of all processes, each of them once, which the first process writes."""
+def gathering_writer(answers: Answers, path: Path) -> Iterator[Sink]:
+    """A writer for the samples of all processes, each of them once, which the first process writes."""
     if processes.count() == 1:
-        with detection_writer(path, classes) as write:
+        with answers.writer(path) as write:
             yield write
         return
     own: dict[str, tuple[Meta, Prediction]] = {}
@@ -106,7 +108,7 @@ def gathering_writer(path: Path, classes: Sequence[str]) -> Iterator[Sink]:
     yield keep
     every = {name: sample for part in processes.gather(own) for name, sample in part.items()}
     if processes.is_first():
-        with detection_writer(path, classes) as write:
+        with answers.writer(path) as write:
             for meta, prediction in every.values():
                 write(meta, prediction)
 

@@ -9,8 +9,15 @@ from paddlevideo import loader as _loader
 from paddlevideo import metrics as _metrics
 from paddlevideo import modeling as _modeling
 from paddlevideo.config import Config
-from paddlevideo.loader.batches import Batches, EpochShuffle, SequentialBatches, Share, ShuffledBatches
-from paddlevideo.loader.datasets import VideoDataset
+from paddlevideo.loader.batches import (
+    Batches,
+    EpochShuffle,
+    OverlappingBatches,
+    SequentialBatches,
+    Share,
+    ShuffledBatches,
+)
+from paddlevideo.loader.datasets import SampleDataset
 from paddlevideo.loader.index import IndexScan
 from paddlevideo.metrics.base import Metric
 from paddlevideo.modeling.models import InputTransform, VideoModel
@@ -29,21 +36,21 @@ def build_model(config: Config) -> VideoModel:
 
 
 def build_pipeline(pipeline: Node, input: InputTransform) -> dict[str, Any]:
-    """Sampler, transforms and input as a dataset takes them.
+    """Transforms, input and, for samples that have frames, the sampler, as a dataset takes them.
 
     Raises:
         TypeError: a pipeline is something else than a sampler and a list of transforms.
     """
     nodes = pipeline.get("transform", []) if isinstance(pipeline, Mapping) else None
-    if not isinstance(nodes, list) or "sample" not in pipeline:
-        raise TypeError(
-            f"PIPELINE: expected `sample` and a list `transform`, got {str(pipeline)[:100]}; see the configs"
-        )
-    transforms = [TRANSFORMS.build(node) for node in nodes]
-    return {"sampler": SAMPLERS.build(pipeline["sample"], **input.sampling), "transforms": transforms, "input": input}
+    sampling = getattr(input, "sampling", None)  # of a `FrameInput`
+    if not isinstance(nodes, list) or ("sample" in pipeline) != (sampling is not None):
+        expected = "a list `transform`" if sampling is None else "`sample` and a list `transform`"
+        raise TypeError(f"PIPELINE: expected {expected}, got {str(pipeline)[:100]}; see the configs")
+    parts: dict[str, Any] = {"transforms": [TRANSFORMS.build(node) for node in nodes], "input": input}
+    return parts if sampling is None else {**parts, "sampler": SAMPLERS.build(pipeline["sample"], **sampling)}
 
 
-def build_dataset(config: Config, phase: Phase, input: InputTransform) -> VideoDataset:
+def build_dataset(config: Config, phase: Phase, input: InputTransform) -> SampleDataset:
     """The dataset of a phase; samples are random in training only.
 
     Raises:
@@ -52,7 +59,7 @@ def build_dataset(config: Config, phase: Phase, input: InputTransform) -> VideoD
     node, pipeline = _part(config, "DATASET", phase), _part(config, "PIPELINE", phase)
     seed = config.seed if phase == "train" else None
     parts = build_pipeline(pipeline, input)
-    dataset: VideoDataset = DATASETS.build(node, classes=config.classes, seed=seed, **parts)
+    dataset: SampleDataset = DATASETS.build(node, classes=config.classes, seed=seed, **parts)
     return dataset
 
 
@@ -78,14 +85,16 @@ def scan_dataset(config: Config, phase: str) -> IndexScan:
     return DATASETS.get(node["name"]).scan(node)
 
 
-def build_annotations(config: Config, phase: Phase) -> VideoDataset:
+def build_annotations(config: Config, phase: Phase) -> SampleDataset:
     """The dataset of a phase for its annotations alone: no network is needed, and its samples cannot be read.
 
     Raises:
         KeyError: the config has no such dataset.
     """
-    nothing: dict[str, Any] = {"sampler": _no_frames, "transforms": (), "input": _no_frames}
-    dataset: VideoDataset = DATASETS.build(
+    nothing: dict[str, Any] = {"transforms": (), "input": _no_frames}
+    if "sample" in config.PIPELINE.get(phase, {}):
+        nothing["sampler"] = _no_frames
+    dataset: SampleDataset = DATASETS.build(
         _part(config, "DATASET", phase), classes=config.classes, seed=None, **nothing
     )
     return dataset
@@ -95,11 +104,12 @@ def _no_frames(*_: Any) -> NoReturn:
     raise RuntimeError("this dataset was built for its annotations alone; build_dataset makes one with frames")
 
 
-def build_loader(config: Config, dataset: VideoDataset, order: EpochShuffle | None = None) -> Batches:
+def build_loader(config: Config, dataset: SampleDataset, order: EpochShuffle | None = None) -> Batches:
     """This process's batches of a dataset: in an order, for training, or of all samples as they come."""
     share = Share(processes.rank(), processes.count())
     if order is None:
-        return SequentialBatches(dataset, config.batch_size, config.num_workers, share)
+        kind = OverlappingBatches if dataset.overlapping else SequentialBatches
+        return kind(dataset, config.batch_size, config.num_workers, share)
     return ShuffledBatches(dataset, config.batch_size, config.num_workers, order, share)
 
 

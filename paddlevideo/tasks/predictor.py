@@ -10,9 +10,10 @@ import paddle
 
 from paddlevideo.config import Config, read_yaml
 from paddlevideo.engines import Graph, Network, choose
-from paddlevideo.loader.live import FrameStream
+from paddlevideo.loader.live import Connection, Source
 from paddlevideo.modeling.models import InputTransform, Postprocess, VideoModel
 from paddlevideo.registry import DATASETS, INPUTS, POSTPROCESS
+from paddlevideo.tasks.answers import Answers, answers_of
 from paddlevideo.tasks.checkpoint import load_weights
 from paddlevideo.tasks.parts import build_model, build_pipeline
 from paddlevideo.types import Arrays, Meta, Node, Prediction, Sample, Tensors
@@ -42,7 +43,7 @@ class Predictor:
 
     Args:
         network: inputs with a batch axis to decoded arrays.
-        input: frames to network inputs.
+        input: samples to network inputs.
         postprocess: decoded arrays to predictions.
         pipeline: the config's `PIPELINE.test`.
         source: the config's `INFERENCE`, the dataset that reads a user's file.
@@ -60,6 +61,7 @@ class Predictor:
     ) -> None:
         self.network, self.input, self.postprocess = network, input, postprocess
         self.pipeline, self.source, self.classes = pipeline, source, classes
+        self.answers: Answers = answers_of(postprocess, classes)
 
     @classmethod
     def from_checkpoint(cls, config: Config, weights: str | Path) -> Predictor:
@@ -108,15 +110,35 @@ class Predictor:
             facts["classes"],
         )
 
-    def open(self, stream: FrameStream, stride: int = 1) -> Iterable[Sample]:
-        """A sample for every frame of a stream; every `stride`-th has packed `inputs` for this network.
+    def sources(self, text: str, connection: Connection, realtime: bool = False) -> list[Source]:
+        """What a user means by `text`, as the dataset that reads it understands it.
+
+        Args:
+            text: path, pattern, address, ...
+            connection: how long cameras and URLs are waited for.
+            realtime: whether stored videos are played at their speed.
+
+        Raises:
+            FileNotFoundError: nothing is there.
+            ValueError: not what this network predicts.
+            ConnectionError: a camera or URL cannot be opened.
+        """
+        sources: list[Source] = DATASETS.get(self.source["name"]).sources(text, connection, realtime)
+        return sources
+
+    def open(self, source: Source, stride: int = 1) -> Iterable[Sample]:
+        """The samples of a source; of a stream one for every frame, of which the network looks at those with `inputs`.
+
+        Args:
+            source: one of `sources`.
+            stride: of a stream, every so many frames the network looks at one.
 
         Raises:
             ValueError: the network is not causal.
         """
         _check_causal(self.input.causal)
         parts = build_pipeline(self.pipeline, self.input)
-        samples: Iterable[Sample] = DATASETS.build(self.source, stream=stream, stride=stride, **parts)
+        samples: Iterable[Sample] = DATASETS.build(self.source, source=source, stride=stride, **parts)
         return samples
 
     def batch(self, inputs: Arrays | Tensors, meta: list[Meta]) -> list[Prediction]:

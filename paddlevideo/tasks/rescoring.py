@@ -1,4 +1,4 @@
-"""A file of detections to numbers: any metric without the network that made them."""
+"""A file of answers to numbers: any metric without the network that made them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from paddlevideo.config import Config
-from paddlevideo.loader.datasets import VideoDataset
+from paddlevideo.loader.datasets import SampleDataset
 from paddlevideo.metrics.base import Metric, UnmeasurableError, has_truths
 from paddlevideo.metrics.protocols import protocol_metrics
-from paddlevideo.tasks.detection_file import DetectionFile, read_detections
+from paddlevideo.tasks.answers import Answers, answers_of_config
 from paddlevideo.tasks.evaluation import table
 from paddlevideo.tasks.parts import build_annotations, build_metrics
 from paddlevideo.tasks.report import write_report
+from paddlevideo.tasks.result_file import ResultFile
 from paddlevideo.types import Arrays, Meta, Prediction
 from paddlevideo.utils.collector import collector_paused
 from paddlevideo.utils.files import output_folder, write_json
@@ -21,7 +22,7 @@ from paddlevideo.utils.logging import logger
 
 
 def rescore(config: Config, path: Path, protocol: str | None = None, output: Path | None = None) -> dict[str, float]:
-    """Measure the detections of a file against the annotation of the config's test set, and print the numbers.
+    """Measure the answers of a file against the annotation of the config's test set, and print the numbers.
 
     Args:
         config: its `DATASET.test` is what the file was written for; of the network nothing is needed.
@@ -39,40 +40,41 @@ def rescore(config: Config, path: Path, protocol: str | None = None, output: Pat
     chosen = config if protocol is None else dataclasses.replace(config, METRIC=protocol_metrics(protocol))
     metrics = build_metrics(chosen)
     with collector_paused():
-        detections = _read(config, path)
+        answers = answers_of_config(config)
+        results = _read(answers, path)
         dataset = build_annotations(config, "test")
-        targets = matching_targets(detections, dataset, path)
+        targets = matching_targets(results, dataset, path)
         background = sum(not has_truths(target) for target in targets)
         note = ", which published frame metrics leave out (background: false)" if background else ""
         logger.info("%s: %d samples, %d of them without truths%s", path, len(targets), background, note)
-        numbers = measure(metrics, detections.samples, targets)
+        numbers = measure(metrics, results.samples, targets)
         logger.info("%s", table(numbers))
         if output is not None:
             write_json(output_folder(output) / "metrics.json", numbers)
-            write_report(output, chosen, dataset, detections.samples, numbers)
+            write_report(output, chosen, dataset, results.samples, numbers)
             logger.info("the numbers and a report to look at are in %s", output)
     return numbers
 
 
-def _read(config: Config, path: Path) -> DetectionFile:
-    """The detections of a file that has the classes of the config."""
-    detections = read_detections(path)
-    if detections.classes != tuple(config.classes):
+def _read(answers: Answers, path: Path) -> ResultFile:
+    """The answers of a file that has the classes of the config."""
+    results = answers.read(path)
+    if results.classes != tuple(answers.classes):
         raise ValueError(
-            f"{path}:1: its {len(detections.classes)} classes ({', '.join(detections.classes)}) are not the config's "
-            f"{len(config.classes)} ({', '.join(config.classes)}); take the config that the file was written with"
+            f"{path}:1: its {len(results.classes)} classes ({', '.join(results.classes)}) are not the config's "
+            f"{len(answers.classes)} ({', '.join(answers.classes)}); take the config that the file was written with"
         )
-    return detections
+    return results
 
 
-def matching_targets(detections: DetectionFile, dataset: VideoDataset, path: Path) -> list[Arrays]:
+def matching_targets(results: ResultFile, dataset: SampleDataset, path: Path) -> list[Arrays]:
     """The targets of the samples of a file, in its order.
 
     Raises:
         ValueError: the file and the dataset do not have the same samples; names some of those that differ.
     """
     annotations = {entry["meta"]["id"]: entry for entry in map(dataset.annotation, range(len(dataset)))}
-    ids = {meta["id"]: None for meta, _ in detections.samples}
+    ids = {meta["id"]: None for meta, _ in results.samples}
     strange, missing = [i for i in ids if i not in annotations], [i for i in annotations if i not in ids]
     for kind, names in (("are not in DATASET.test", strange), ("of DATASET.test are not in the file", missing)):
         if names:
@@ -81,14 +83,14 @@ def matching_targets(detections: DetectionFile, dataset: VideoDataset, path: Pat
                 "the config and the -o DATASET.test... settings of the test that wrote it (index, step, background, "
                 "every_frame), or run that test again"
             )
-    for number, (meta, _) in enumerate(detections.samples, start=2):
+    for number, (meta, _) in enumerate(results.samples, start=2):
         annotated = {key: annotations[meta["id"]]["meta"][key] for key in meta}
         if annotated != meta:
             raise ValueError(
                 f"{path}:{number}: expected what the annotation has, {annotated}, got {meta}; the index was changed "
                 "since the test, so run it again"
             )
-    return [annotations[meta["id"]]["targets"] for meta, _ in detections.samples]
+    return [annotations[meta["id"]]["targets"] for meta, _ in results.samples]
 
 
 def measure(

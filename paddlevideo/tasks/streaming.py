@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from threading import Event
@@ -21,11 +20,10 @@ from types import TracebackType
 from typing import NamedTuple
 
 from paddlevideo.loader.collate import collate
-from paddlevideo.loader.live import FrameStream
+from paddlevideo.loader.live import Source
 from paddlevideo.modeling.models import InputTransform
+from paddlevideo.tasks.answers import StreamOptions, StreamWriter
 from paddlevideo.tasks.predictor import Predictor
-from paddlevideo.tasks.tracks import TubeLinker
-from paddlevideo.tasks.writers import DetectionWriter, Window, check_screen
 from paddlevideo.types import Arrays, Meta, Prediction, Sample
 from paddlevideo.utils.logging import Progress, logger
 from paddlevideo.utils.threads import Ahead
@@ -33,46 +31,10 @@ from paddlevideo.utils.threads import Ahead
 WAITING_ANSWERS = 4  # frames of a stream that may wait to be drawn and written
 
 
-@dataclass(frozen=True)
-class StreamOptions:
-    """How streams are predicted.
-
-    Args:
-        threshold: detections below this score are left out.
-        batch_size: frames that go through the network together; they come from as many streams as there are.
-        stride: the network runs on the first of every so many frames, and its answer is held for the others.
-        realtime: drop the oldest waiting frames when the network is too slow.
-        patience: frames in a row that a track may miss before it ends.
-        table: whether to write a CSV file, too.
-        show: whether to show the pictures in a window.
-
-    Raises:
-        ValueError: a number that cannot be.
-        RuntimeError: pictures cannot be shown here.
-    """
-
-    threshold: float = 0.3
-    batch_size: int = 1
-    stride: int = 1
-    realtime: bool = False
-    patience: int = 25
-    table: bool = False
-    show: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "stride"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} should be at least 1, got {getattr(self, name)}")
-        if self.realtime and self.batch_size > 1:
-            raise ValueError(f"batch_size should be 1 with realtime, as frames must not wait, got {self.batch_size}")
-        if self.show:
-            check_screen()
-
-
 class Step(NamedTuple):
     """The next sample of a stream, None after the last, or what went wrong instead."""
 
-    stream: FrameStream
+    stream: Source
     sample: Sample | Exception | None
 
     @property
@@ -82,9 +44,9 @@ class Step(NamedTuple):
 
 
 def predict_streams(
-    predictor: Predictor, streams: Sequence[FrameStream], folder: Path, options: StreamOptions, stop: Event
+    predictor: Predictor, streams: Sequence[Source], folder: Path, options: StreamOptions, stop: Event
 ) -> None:
-    """Predict streams and write the answers; see `DetectionWriter` for the files.
+    """Predict streams, or other sources, and write the answers; the kind of answers decides on the files.
 
     A stream that fails does not end the others; the first failure is raised when they are through.
 
@@ -105,7 +67,7 @@ def predict_streams(
     progress = Progress(title, total, interval=50)
     rounds = Ahead(batches(interleave(predictor, streams, options, stop), options.batch_size, predictor.input), 1, stop)
     try:
-        with Outlets(lambda stream: _make_writer(predictor, stream, folder, options, stop)) as outlets:
+        with Outlets(lambda source: predictor.answers.stream_writer(folder, source, options, stop)) as outlets:
             for steps, inputs, meta in rounds:
                 answers = iter(predictor.batch(inputs, meta) if meta else ())
                 for step in steps:
@@ -121,12 +83,10 @@ def predict_streams(
         raise outlets.failures[0]
 
 
-def interleave(
-    predictor: Predictor, streams: Sequence[FrameStream], options: StreamOptions, stop: Event
-) -> Iterator[Step]:
+def interleave(predictor: Predictor, streams: Sequence[Source], options: StreamOptions, stop: Event) -> Iterator[Step]:
     """The samples of streams, each in its order; as many streams as a batch has places take turns."""
     waiting = iter(streams)
-    active: deque[tuple[FrameStream, Iterator[Sample]]] = deque()
+    active: deque[tuple[Source, Iterator[Sample]]] = deque()
     while True:
         for stream in islice(waiting, options.batch_size - len(active)):
             active.append((stream, samples_ahead(predictor, stream, options, stop)))
@@ -169,7 +129,7 @@ def stack(samples: list[Sample], input: InputTransform) -> tuple[Arrays, list[Me
     return input.unpack(batch["inputs"]), batch["meta"]
 
 
-def samples_ahead(predictor: Predictor, stream: FrameStream, options: StreamOptions, stop: Event) -> Iterator[Sample]:
+def samples_ahead(predictor: Predictor, stream: Source, options: StreamOptions, stop: Event) -> Iterator[Sample]:
     """The samples of a stream, made ahead by a thread that `stop` ends."""
     samples = predictor.open(stream, options.stride)
     if options.realtime:
@@ -189,7 +149,7 @@ class Outlets:
         make_writer: opens the files of a stream.
     """
 
-    def __init__(self, make_writer: Callable[[FrameStream], DetectionWriter]) -> None:
+    def __init__(self, make_writer: Callable[[Source], StreamWriter]) -> None:
         self.make_writer = make_writer
         self.failures: list[Exception] = []
         self._open: dict[str, Outbox] = {}
@@ -230,7 +190,7 @@ class Outbox:
         writer: of the files.
     """
 
-    def __init__(self, writer: DetectionWriter) -> None:
+    def __init__(self, writer: StreamWriter) -> None:
         self.writer = writer
         self._thread = ThreadPoolExecutor(1)
         self._pending: deque[Future[None]] = deque()
@@ -265,19 +225,9 @@ class Outbox:
             raise
 
 
-def _make_writer(
-    predictor: Predictor, stream: FrameStream, folder: Path, options: StreamOptions, stop: Event
-) -> DetectionWriter:
-    linker = TubeLinker(patience=options.patience)
-    window = Window(stream.name, stop) if options.show else None
-    return DetectionWriter(
-        folder, stream.name, predictor.classes, stream.fps, options.threshold, linker, options.table, window
-    )
-
-
-def _check_names(streams: Sequence[FrameStream], folder: Path) -> None:
+def _check_names(streams: Sequence[Source], folder: Path) -> None:
     """Stop before answers overwrite a stream, or those of another."""
-    first: dict[str, FrameStream] = {}
+    first: dict[str, Source] = {}
     for stream in streams:
         other = first.setdefault(stream.name, stream)
         if other is not stream:

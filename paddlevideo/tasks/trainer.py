@@ -14,6 +14,7 @@ from paddlevideo.config import Config, save_config
 from paddlevideo.modeling.models import VideoModel
 from paddlevideo.registry import construct
 from paddlevideo.solver import Clip, Schedule, build_optimizer, freeze
+from paddlevideo.tasks.answers import answers_of
 from paddlevideo.tasks.averaging import WeightAverage
 from paddlevideo.tasks.board import Board, Shown
 from paddlevideo.tasks.checkpoint import start_from
@@ -126,7 +127,8 @@ class Trainer:
         return Journal(self.folder, self.progress.journal)
 
     def _open_board(self) -> Board:
-        return Board(self.folder, self.shown if processes.is_first() else Shown(), self.config.classes)
+        answers = answers_of(self.model.postprocess, self.config.classes)
+        return Board(self.folder, self.shown if processes.is_first() else Shown(), answers)
 
     def train_epoch(self) -> None:
         """Train on the batches of the current epoch that are left, or as many as `max_iters` allows."""

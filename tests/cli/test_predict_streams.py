@@ -40,6 +40,6 @@ def test_signals_end_it_in_order(
     assert len((folder / "long.csv").read_text().splitlines()) == boxes + 1
 
 
-def test_a_camera_that_is_not_there_is_named_before_the_network_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
-    assert load_script("tools/predict.py").main(["-i", "97", "-m", "no such folder"]) == 1
+def test_a_camera_that_is_not_there_is_named(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert load_script("tools/predict.py").main(["-i", "97", "-m", str(exported)]) == 1
     assert "camera 97: cannot be opened" in capsys.readouterr().err

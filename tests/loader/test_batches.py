@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from paddlevideo.loader import batches as module
-from paddlevideo.loader.batches import Batches, EpochShuffle, SequentialBatches, Share, ShuffledBatches, plan_runs
+from paddlevideo.loader.batches import Batches, EpochShuffle, OverlappingBatches, Share, ShuffledBatches, plan_runs
 from paddlevideo.loader.collate import collate
 from paddlevideo.loader.datasets import ActionDataset
 from paddlevideo.loader.frames import FrameFolder, FrameSource, VideoFile
@@ -69,14 +69,14 @@ def assert_same(loader: Batches, dataset: ActionDataset, order: list[int]) -> No
 @pytest.mark.parametrize("choices", [{}, {"stride": 3, "every_frame": True}, {"step": 4}])
 def test_test_batches_are_those_of_single_clips(index: Path, workers: int, choices: dict[str, Any]) -> None:
     dataset = open_dataset(index, **choices)
-    assert_same(SequentialBatches(dataset, BATCH, workers), dataset, list(range(len(dataset))))
+    assert_same(OverlappingBatches(dataset, BATCH, workers), dataset, list(range(len(dataset))))
 
 
 @pytest.mark.parametrize("most", [1, 5, 9])
 def test_short_runs_make_the_same_batches(index: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     monkeypatch.setattr(module, "plan_runs", partial(plan_runs, most=most))
     dataset = open_dataset(index, every_frame=True)
-    assert_same(SequentialBatches(dataset, BATCH, 0), dataset, list(range(len(dataset))))
+    assert_same(OverlappingBatches(dataset, BATCH, 0), dataset, list(range(len(dataset))))
 
 
 def test_frames_may_not_be_resized_before_a_transform_that_takes_them_as_they_are(index: Path) -> None:
@@ -87,7 +87,7 @@ def test_frames_may_not_be_resized_before_a_transform_that_takes_them_as_they_ar
             return {**sample, "frames": sample["frames"][:, :, 30:]}
 
     dataset = open_dataset(index, transforms=[CutLeft()])
-    assert_same(SequentialBatches(dataset, BATCH, 0), dataset, list(range(len(dataset))))
+    assert_same(OverlappingBatches(dataset, BATCH, 0), dataset, list(range(len(dataset))))
 
 
 @WORKERS
@@ -118,7 +118,7 @@ def test_every_frame_is_decoded_and_resized_once(
 
     monkeypatch.setattr(ClipInput, "resize", noted_resize)
     monkeypatch.setattr(module, "plan_runs", partial(plan_runs, most=most))
-    for _ in SequentialBatches(open_dataset(index, every_frame=True), BATCH, workers):
+    for _ in OverlappingBatches(open_dataset(index, every_frame=True), BATCH, workers):
         pass
     lines = log.read_text().splitlines()
     frames = [f"{name} {number + 1}" for name, count in LENGTHS.items() for number in range(count)]
@@ -156,7 +156,7 @@ def test_what_is_before_an_error_is_delivered(index: Path, workers: int, tmp_pat
     text = index.read_text().replace('"num_frames": 7', '"num_frames": 8')
     (index.parent / "wrong.jsonl").write_text(text)
     dataset = open_dataset(index.parent / "wrong.jsonl", every_frame=True)
-    batches, ids = iter(SequentialBatches(dataset, BATCH, workers)), []
+    batches, ids = iter(OverlappingBatches(dataset, BATCH, workers)), []
     with pytest.raises(ValueError, match=r"[/]b(\.mp4)?: expected 8 frames, got 7"):
         for batch in batches:
             ids += [meta["id"] for meta in batch["meta"]]
@@ -165,7 +165,7 @@ def test_what_is_before_an_error_is_delivered(index: Path, workers: int, tmp_pat
 
 def test_a_loader_can_be_left_and_used_again(index: Path) -> None:
     dataset = open_dataset(index)
-    loader = SequentialBatches(dataset, BATCH, 0)
+    loader = OverlappingBatches(dataset, BATCH, 0)
     next(iter(loader))
     assert_same(loader, dataset, list(range(len(dataset))))
 
@@ -174,19 +174,19 @@ AFTER_THREADS = """
 import sys
 from pathlib import Path
 import cv2, numpy as np
-from paddlevideo.loader.batches import SequentialBatches
+from paddlevideo.loader.batches import OverlappingBatches
 from tests.loader.test_batches import open_dataset
 
 cv2.setNumThreads(4)
 cv2.resize(np.zeros((2000, 2000, 3), np.uint8), (1500, 1500))  # OpenCV's threads begin
-print(len(list(SequentialBatches(open_dataset(Path(sys.argv[1])), 5, 2))))
+print(len(list(OverlappingBatches(open_dataset(Path(sys.argv[1])), 5, 2))))
 """
 
 
 def test_workers_start_after_opencv_has_used_threads(index: Path) -> None:
     command = [sys.executable, "-c", AFTER_THREADS, str(index)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert done.stdout.split()[-1] == str(len(SequentialBatches(open_dataset(index), 5, 0)))
+    assert done.stdout.split()[-1] == str(len(OverlappingBatches(open_dataset(index), 5, 0)))
 
 
 @pytest.mark.parametrize("end", ["error", "left"])
@@ -197,7 +197,7 @@ def test_no_worker_is_left_behind(index: Path, monkeypatch: pytest.MonkeyPatch, 
     if end == "error":
         monkeypatch.setattr(FrameSource, "read", fail)
     before = set(active_children())
-    batches = iter(SequentialBatches(open_dataset(index, every_frame=True), BATCH, 2))
+    batches = iter(OverlappingBatches(open_dataset(index, every_frame=True), BATCH, 2))
     with pytest.raises(ValueError, match="damaged") if end == "error" else nullcontext():
         next(batches)
     if end == "left":
@@ -229,7 +229,7 @@ def test_processes_share_the_batches_of_one(index: Path) -> None:
 @pytest.mark.parametrize("count", [2, 4, 5])
 def test_processes_share_a_test_set_in_equally_many_batches(index: Path, count: int) -> None:
     dataset = open_dataset(index, every_frame=True)
-    shares = [SequentialBatches(dataset, 3, 0, Share(rank, count)) for rank in range(count)]
+    shares = [OverlappingBatches(dataset, 3, 0, Share(rank, count)) for rank in range(count)]
     assert len({len(share) for share in shares}) == 1
     seen = [name for share in shares for batch in ids(share) for name in batch]
     assert list(dict.fromkeys(seen)) == [dataset.annotation(k)["meta"]["id"] for k in range(len(dataset))]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from paddlevideo.config import Config
+from paddlevideo.tasks.answers import BoxAnswers
 from paddlevideo.tasks.board import Board, Shown
 from paddlevideo.tasks.parts import build_dataset, build_model
 from paddlevideo.tasks.trainer import Trainer
@@ -33,7 +34,7 @@ def test_curves_count_what_is_found_false_and_missed(tiny_config: Config, tmp_pa
         predictions[sample["meta"]["id"]] = {"boxes": boxes[rows], "labels": labels[rows], "scores": scores[rows]}
         truths += len(targets["labels"])
     missed = len(dataset.annotation(len(dataset) - 1)["targets"]["labels"])
-    with Board(tmp_path, Shown(images=3, pr_curves=True), tiny_config.classes) as board:
+    with Board(tmp_path, Shown(images=3, pr_curves=True), BoxAnswers(tiny_config.classes)) as board:
         board.measurement(dataset, predictions, 7)
     reader = shown_in(tmp_path)
     (curve,) = reader.get_data("pr_curve", "test/all")

@@ -10,9 +10,11 @@ from paddlevideo.config import Config, load_config
 from paddlevideo.loader.datasets import VideoDataset
 from paddlevideo.loader.datasets.base import Place
 from paddlevideo.tasks import report_page as html
+from paddlevideo.tasks.answers import Answers, BoxAnswers
+from paddlevideo.tasks.answers.box_report import MATRIX_CLASSES, PICTURES
 from paddlevideo.tasks.evaluation import test as run_test
 from paddlevideo.tasks.parts import build_dataset, build_model
-from paddlevideo.tasks.report import MATRIX_CLASSES, PICTURES, write_report
+from paddlevideo.tasks.report import write_report
 from paddlevideo.tasks.report_counts import (
     best_threshold,
     confusion,
@@ -274,9 +276,10 @@ def test_a_picture_that_cannot_be_read_is_told(
     assert "(no picture: no media of" in "".join(page.texts)
 
 
-def test_answers_that_are_no_boxes_show_their_numbers(
-    tiny_config: Config, dataset: VideoDataset, tmp_path: Path
+def test_answers_without_sections_show_their_numbers(
+    tiny_config: Config, dataset: VideoDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(BoxAnswers, "sections", Answers.sections)
     samples = [({"id": "a"}, {"scores": np.zeros(3)})]
     page = Page(write_report(tmp_path, tiny_config, dataset, samples, {"top1": 0.75, "area": 66.6}).read_text())
     said = "".join(page.texts)
@@ -284,8 +287,9 @@ def test_answers_that_are_no_boxes_show_their_numbers(
 
 
 def test_names_that_are_no_text_do_not_stop_the_page(
-    tiny_config: Config, dataset: VideoDataset, tmp_path: Path
+    tiny_config: Config, dataset: VideoDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(BoxAnswers, "sections", Answers.sections)
     path = write_report(tmp_path, tiny_config, dataset, [({"id": "a"}, {})], {"broken \ud800": 0.5})
     assert "broken ?" in "".join(Page(path.read_text()).texts)
 

@@ -11,7 +11,9 @@ import pytest
 
 from paddlevideo.loader.live import StoredStream
 from paddlevideo.tasks import streaming, writers
+from paddlevideo.tasks.answers import BoxAnswers
 from paddlevideo.tasks.streaming import Outlets, StreamOptions, predict_streams
+from paddlevideo.tasks.tracks import TubeLinker
 from paddlevideo.tasks.writers import DetectionWriter, SteadyVideo, Window
 from paddlevideo.types import Arrays, Prediction, Sample
 from paddlevideo.utils.logging import logger
@@ -156,10 +158,10 @@ def test_decoding_network_and_writing_overlap(tmp_path: Path) -> None:
             assert asked.wait(5)
             written.set()
 
-    linker = streaming.TubeLinker()
+    linker = TubeLinker()
     writer = DetectionWriter(tmp_path, "cam", ["Sit", "Run"], 25.0, 0.3, linker, window=Screen())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(streaming, "_make_writer", lambda *_: writer)
+        patch.setattr(BoxAnswers, "stream_writer", lambda *_: writer)
         stream = made("cam", 6, before=lambda number: number == 3 and decoded.set())
         predict(stream, folder=tmp_path, network=ClipReader(network))
     assert len(read_lines(tmp_path / "cam.jsonl")) == 6
@@ -211,7 +213,7 @@ def test_nothing_is_written_after_a_failure(tmp_path: Path) -> None:
                 raise OSError("no room")
             super().write(sample, prediction)
 
-    linker = streaming.TubeLinker()
+    linker = TubeLinker()
     outlets = Outlets(lambda stream: Failing(tmp_path, stream.name, ["Sit", "Run"], 25.0, 0.3, linker))
     prediction = as_detections({"grey": np.zeros((1, CLIP))}, [])[0]
     with pytest.raises(OSError, match="no room"), outlets:

@@ -1,7 +1,7 @@
 """Annotation files and videos to samples."""
 
 from paddlevideo.loader.datasets.action_dataset import ActionDataset
-from paddlevideo.loader.datasets.base import VideoDataset
+from paddlevideo.loader.datasets.base import SampleDataset, VideoDataset
 from paddlevideo.loader.datasets.video_stream import VideoStream
 
-__all__ = ["ActionDataset", "VideoDataset", "VideoStream"]
+__all__ = ["ActionDataset", "SampleDataset", "VideoDataset", "VideoStream"]

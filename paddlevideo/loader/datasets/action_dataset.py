@@ -13,7 +13,7 @@ from paddlevideo.loader.index import Boxes, IndexScan, VideoEntry, read_index, s
 from paddlevideo.loader.samplers import Sampler
 from paddlevideo.loader.transforms import Transform
 from paddlevideo.registry import DATASETS
-from paddlevideo.types import InputTransform, IntArray, Node, Sample
+from paddlevideo.types import FrameInput, InputTransform, IntArray, Node, Sample
 
 
 @DATASETS.register
@@ -45,7 +45,7 @@ class ActionDataset(VideoDataset):
         classes: Sequence[str],
         sampler: Sampler,
         transforms: Sequence[Transform],
-        input: InputTransform,
+        input: FrameInput,
         seed: int | None = None,
         step: int = 1,
         background: float = 0.0,
@@ -87,6 +87,26 @@ class ActionDataset(VideoDataset):
         if "index" not in node:
             raise TypeError("dataset ActionDataset: argument 'index' is missing")
         return scan_index(node["index"])
+
+    @classmethod
+    def made_up(cls, node: Node, classes: Sequence[str], input: InputTransform, truths: bool) -> list[Sample]:
+        """A frame with two boxes, one with one box; see `SampleDataset`."""
+        boxes = np.array([[0.1, 0.2, 0.5, 0.9], [0.5, 0.1, 0.8, 0.5], [0.3, 0.3, 0.6, 0.7]], np.float32)
+        labels = np.array([0, len(classes) - 1, 1 % len(classes)])
+        if node.get("multi_label"):
+            labels = (np.arange(len(classes)) == labels[:, None]).astype(np.int64)
+        extra: Sample = {}
+        if (bank := input.spec().get("bank")) is not None:
+            extra["bank"] = {"offsets": np.arange(3), "features": np.ones((3, bank.shape[-1] or 1), np.float32)}
+        rows = [slice(0, 2), slice(2, 3)] if truths else [slice(0), slice(0)]
+        return [
+            {
+                "targets": {"boxes": boxes[own], "labels": labels[own]},
+                "meta": {"id": f"video/{number:05d}", "size": [240, 320], "num_frames": 100},
+                **extra,
+            }
+            for number, own in enumerate(rows, start=1)
+        ]
 
     def __len__(self) -> int:
         """Frames taken."""

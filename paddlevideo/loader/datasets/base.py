@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import paddle
@@ -14,7 +14,7 @@ from paddlevideo.loader.frames import as_decoded, open_source
 from paddlevideo.loader.index import IndexScan
 from paddlevideo.loader.samplers import Sampler
 from paddlevideo.loader.transforms import Transform
-from paddlevideo.types import Arrays, FrameChange, Frames, InputTransform, IntArray, Node, Sample
+from paddlevideo.types import Arrays, FrameChange, FrameInput, Frames, InputTransform, IntArray, Node, Sample
 
 
 class Place(NamedTuple):
@@ -25,23 +25,21 @@ class Place(NamedTuple):
     key: int  # frame number from 0
 
 
-class VideoDataset(paddle.io.Dataset):
-    """Samples by number; a subclass says what sample `index` is, this class reads and transforms it.
+class SampleDataset(paddle.io.Dataset):
+    """Samples by number; a subclass says what sample `index` is and reads it, this class transforms it.
 
     Args:
-        sampler: chooses the frames.
-        transforms: change frames and targets.
+        transforms: change samples.
         input: the model's input transform.
         seed: makes training samples random, the same for any number of workers; None for evaluation.
     """
 
     classes: Sequence[str]
+    overlapping = False  # whether neighbouring samples share what is read, as clips of one video do
 
-    def __init__(
-        self, sampler: Sampler, transforms: Sequence[Transform], input: InputTransform, seed: int | None = None
-    ) -> None:
+    def __init__(self, transforms: Sequence[Transform], input: InputTransform, seed: int | None = None) -> None:
         super().__init__()
-        self.sampler, self.transforms, self.input, self.seed = sampler, transforms, input, seed
+        self.transforms, self.input, self.seed = transforms, input, seed
         self.epoch = 0
 
     @classmethod
@@ -54,29 +52,84 @@ class VideoDataset(paddle.io.Dataset):
         """
         raise NotImplementedError(f"{cls.__name__} has no index of boxes that could be looked at")
 
+    @classmethod
+    def made_up(cls, node: Node, classes: Sequence[str], input: InputTransform, truths: bool) -> list[Sample]:
+        """Two samples such as a dataset has that a config's `node` describes, but for their frames.
+
+        They tell what targets look like without any file; the contract tests train on them.
+
+        Args:
+            node: of this class.
+            classes: class names.
+            input: the model's input transform.
+            truths: whether there is anything to find in them.
+        """
+        raise NotImplementedError(f"{cls.__name__} should make up two samples, so that its models can be tried")
+
     @abstractmethod
     def __len__(self) -> int:
         """How many samples there are."""
 
     @abstractmethod
-    def place(self, index: int) -> Place:
-        """Where the frames of a sample are; no file is opened."""
-
-    @abstractmethod
     def annotation(self, index: int) -> Sample:
         """`targets` and `meta` of one sample; no file is touched."""
 
-    def entry(self, index: int) -> Sample:
-        """The annotation with what else the input needs beside frames; no frame is read."""
-        return self.annotation(index)
+    @abstractmethod
+    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
+        """The annotation with all that transforms and input take, such as `frames` or `features`.
+
+        Raises:
+            FileNotFoundError, ValueError: a file that is missing or damaged; names it.
+        """
 
     def __getitem__(self, index: int) -> Sample:
         """`inputs`, `targets` and `meta` of one sample, as numpy arrays."""
         return with_inputs(self._prepared(index), self.input)
 
-    def packed(self, index: int, frames: Frames | None = None) -> Sample:
-        """A sample with packed inputs (see `InputTransform`); its frames are read unless they are given."""
-        return with_inputs(self._prepared(index, frames), self.input.pack)
+    def packed(self, index: int) -> Sample:
+        """A sample with packed inputs (see `InputTransform`)."""
+        return with_inputs(self._prepared(index), self.input.pack)
+
+    def _prepared(self, index: int) -> Sample:
+        rng = None if self.seed is None else np.random.default_rng((self.seed, self.epoch, index))
+        return prepare(self.read(index, rng), self.transforms, self.input, rng)
+
+
+class VideoDataset(SampleDataset):
+    """Samples that are clips of videos; a subclass says where sample `index` is, this class reads it.
+
+    Args:
+        sampler: chooses the frames.
+        transforms: change frames and targets.
+        input: the model's input transform.
+        seed: see `SampleDataset`.
+    """
+
+    overlapping = True
+    input: FrameInput
+
+    def __init__(
+        self, sampler: Sampler, transforms: Sequence[Transform], input: FrameInput, seed: int | None = None
+    ) -> None:
+        super().__init__(transforms, input, seed)
+        self.sampler = sampler
+
+    @abstractmethod
+    def place(self, index: int) -> Place:
+        """Where the frames of a sample are; no file is opened."""
+
+    def entry(self, index: int) -> Sample:
+        """The annotation with what else the input needs beside frames; no frame is read."""
+        return self.annotation(index)
+
+    def read(self, index: int, rng: np.random.Generator | None) -> Sample:
+        """The entry with its `frames`."""
+        return {**self.entry(index), "frames": self.frames(index, self.clip(index, rng))}
+
+    def packed_with(self, index: int, frames: Frames) -> Sample:
+        """A test sample with packed inputs (see `InputTransform`) made of frames that were read before."""
+        sample = prepare({**self.entry(index), "frames": frames}, self.transforms, self.input)
+        return with_inputs(sample, self.input.pack)
 
     def clip(self, index: int, rng: np.random.Generator | None = None) -> IntArray:
         """Numbers of the frames of a sample, from 0."""
@@ -88,14 +141,8 @@ class VideoDataset(paddle.io.Dataset):
         place = self.place(index)
         return open_source(place.path, place.num_frames).read(numbers, on_arrival(self.transforms, self.input))
 
-    def _prepared(self, index: int, frames: Frames | None = None) -> Sample:
-        rng = None if self.seed is None else np.random.default_rng((self.seed, self.epoch, index))
-        if frames is None:
-            frames = self.frames(index, self.clip(index, rng))
-        return prepare({**self.entry(index), "frames": frames}, self.transforms, self.input, rng)
 
-
-def on_arrival(transforms: Sequence[Transform], input: InputTransform) -> FrameChange:
+def on_arrival(transforms: Sequence[Transform], input: FrameInput) -> FrameChange:
     """What is done to a frame as soon as it is decoded: it is resized, unless a transform wants it as it is."""
     return input.resize if all(transform.resized for transform in transforms) else as_decoded
 
@@ -103,14 +150,14 @@ def on_arrival(transforms: Sequence[Transform], input: InputTransform) -> FrameC
 def prepare(
     sample: Sample, transforms: Sequence[Transform], input: InputTransform, rng: np.random.Generator | None = None
 ) -> Sample:
-    """Frames and targets as the network's input takes them, in training, test and prediction alike."""
+    """A sample as the network's input takes it, in training, test and prediction alike."""
     for transform in transforms:
-        if transform.resized:
-            sample = {**sample, "frames": input.resize(sample["frames"])}
+        if transform.resized and "frames" in sample:
+            sample = {**sample, "frames": cast(FrameInput, input).resize(sample["frames"])}
         sample = transform(sample, rng)
     return sample
 
 
 def with_inputs(sample: Sample, input: Callable[[Sample], Arrays]) -> Sample:
-    """`inputs` of a prepared sample in the place of its frames."""
+    """`inputs` of a prepared sample in the place of what was read."""
     return {"inputs": input(sample), **{key: sample[key] for key in ("targets", "meta") if key in sample}}

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from paddlevideo.loader.datasets.base import on_arrival, prepare
-from paddlevideo.loader.live import FrameStream
+from paddlevideo.loader.live import Connection, FrameStream, open_streams
 from paddlevideo.loader.samplers import Sampler
 from paddlevideo.loader.transforms import Transform
 from paddlevideo.registry import DATASETS
-from paddlevideo.types import Frames, InputTransform, Sample
+from paddlevideo.types import FrameInput, Frames, Sample
 
 
 @DATASETS.register
@@ -22,7 +22,7 @@ class VideoStream:
     Only the frames that the next clip needs are held, so memory does not grow with the length.
 
     Args:
-        stream: the frames.
+        source: the frames.
         sampler: chooses the frames of a clip.
         transforms: as in testing.
         input: the model's input transform.
@@ -31,16 +31,21 @@ class VideoStream:
 
     def __init__(
         self,
-        stream: FrameStream,
+        source: FrameStream,
         sampler: Sampler,
         transforms: Sequence[Transform],
-        input: InputTransform,
+        input: FrameInput,
         stride: int = 1,
     ) -> None:
         if stride < 1:
             raise ValueError(f"stride should be at least 1, got {stride}")
-        self.stream, self.sampler, self.transforms, self.input = stream, sampler, transforms, input
+        self.stream, self.sampler, self.transforms, self.input = source, sampler, transforms, input
         self.stride = stride
+
+    @classmethod
+    def sources(cls, text: str, connection: Connection, realtime: bool = False) -> list[FrameStream]:
+        """The videos, cameras or network streams that a user named; see `open_streams`."""
+        return open_streams(text, connection, realtime)
 
     def __iter__(self) -> Iterator[Sample]:
         """`meta`, the key frame as `frame [H, W, 3]`, RGB, and on every `stride`-th frame packed `inputs`.

@@ -15,6 +15,8 @@ from paddlevideo.types import Arrays, InputTransform, IntArray, Meta, Prediction
 class Postprocess(Protocol):
     """Turns decoded arrays into predictions; numpy only, shared by eager and exported networks."""
 
+    answers: str  # name of the kind of its predictions, see `tasks/answers/`
+
     def __call__(self, decoded: Arrays, meta: list[Meta]) -> list[Prediction]:
         """One prediction for each sample of the batch."""
 

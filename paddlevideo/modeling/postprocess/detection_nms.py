@@ -25,6 +25,8 @@ class DetectionNMS:
             with several labels.
     """
 
+    answers = "BoxAnswers"
+
     def __init__(
         self,
         score_threshold: float = 0.005,

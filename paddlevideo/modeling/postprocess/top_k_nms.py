@@ -19,6 +19,8 @@ class TopKNMS:
         top_k: how many pairs are looked at; never more than there are boxes.
     """
 
+    answers = "BoxAnswers"
+
     def __init__(self, score_threshold: float = 0.005, iou_threshold: float = 0.5, top_k: int = 40) -> None:
         self.score_threshold = np.float32(score_threshold)
         self.iou_threshold = iou_threshold
