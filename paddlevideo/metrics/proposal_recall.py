@@ -81,12 +81,11 @@ class ProposalRecall(Metric):
         ratio = self.most * float(len(videos)) / max(total, 1)
         kept = [min(int(len(record.proposals) * ratio), len(record.proposals)) for record in videos]
         shares = SHARES * (self.most * float(len(videos)) / max(sum(kept), 1))
-        found = sum(
-            _found(record, np.minimum((count * shares).astype(np.int64), count))
-            for record, count in zip(videos, kept, strict=True)
-        )
-        recall = (found / sum(len(record.truths) for record in videos)).mean(0)
-        return recall, shares * (sum(kept) / len(videos)) if sum(kept) else SHARES * self.most
+        found = np.zeros((len(STRICT), len(SHARES)))
+        for record, count in zip(videos, kept, strict=True):
+            found += _found(record, np.minimum((count * shares).astype(np.int64), count))
+        recall = found.mean(0) / sum(len(record.truths) for record in videos)
+        return recall, shares * max(sum(kept), 1) / len(videos)
 
 
 def _found(record: SegmentRecord, counts: IntArray) -> Float64Array:

@@ -2,6 +2,8 @@
 
 from paddlevideo.loader.datasets.action_dataset import ActionDataset
 from paddlevideo.loader.datasets.base import SampleDataset, VideoDataset
+from paddlevideo.loader.datasets.feature_dataset import FeatureDataset
+from paddlevideo.loader.datasets.feature_file import FeatureFile
 from paddlevideo.loader.datasets.video_stream import VideoStream
 
-__all__ = ["ActionDataset", "SampleDataset", "VideoDataset", "VideoStream"]
+__all__ = ["ActionDataset", "FeatureDataset", "FeatureFile", "SampleDataset", "VideoDataset", "VideoStream"]

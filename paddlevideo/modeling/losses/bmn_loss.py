@@ -65,9 +65,10 @@ class BMNLoss(nn.Layer):
         )
         inside = ends_within(*overlap.shape[1:])
         iou = maps.iou * inside
-        boundary = sum(
+        starts, ends = (
             balanced_log_loss(found, true > 0.5, true <= 0.5) for found, true in ((start, maps.start), (end, maps.end))
         )
+        boundary = starts + ends
         regression = self._overlap_loss(overlap, iou, inside)
         classification = balanced_log_loss(good, iou > 0.9, (iou <= 0.9) & (inside > 0))
         return {
@@ -100,9 +101,13 @@ def balanced_log_loss(probability: Tensor, positive: Tensor, negative: Tensor) -
         positive: the same shape, boolean.
         negative: likewise; what is in neither does not count.
     """
-    pairs = ((probability, positive), (1 - probability, negative))
-    masks = [(value, mask.astype("float32")) for value, mask in pairs]
-    return -0.5 * sum(((value + EPSILON).log() * mask).sum() / mask.sum().clip(min=1) for value, mask in masks)
+    return 0.5 * (mean_surprise(probability, positive) + mean_surprise(1 - probability, negative))
+
+
+def mean_surprise(probability: Tensor, counted: Tensor) -> Tensor:
+    """Mean of `-log(probability)` where a boolean tensor of its shape says so, 0 if that is nowhere."""
+    weight = counted.astype("float32")
+    return -((probability + EPSILON).log() * weight).sum() / weight.sum().clip(min=1)
 
 
 def ends_within(durations: int, snippets: int) -> Tensor:
