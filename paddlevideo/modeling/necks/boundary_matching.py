@@ -95,15 +95,16 @@ class BoundaryMatching(nn.Layer):
         Row d, column s is the segment of d + 1 snippets that starts with snippet s.
         """
         snippets = F.relu(self.narrow(x)).transpose([2, 0, 1])  # [T, B, C]
-        weighted = paddle.matmul(snippets.flatten(0, 1), self.reduce.matrices())  # [N, T * B, R]
-        table = weighted.reshape([self.num_samples * self.num_snippets, -1])  # [N * T, B * R]
+        weighted = F.linear(snippets, self.reduce.matrix())  # [T, B, N * R]
+        apart = weighted.reshape([0, 0, self.num_samples, -1]).transpose([2, 0, 1, 3])  # [N, T, B, R]
+        table = apart.reshape([self.num_samples * self.num_snippets, -1])  # [N * T, B * R]
         sampled = [
             paddle.matmul(getattr(self, f"shares_{k}"), table.gather(getattr(self, f"rows_{k}")))
             for k in range(self.num_blocks)
         ]
         segments = paddle.concat([*sampled, paddle.zeros_like(table[:1])])  # [S + 1, B * R]
         reduced = F.relu(segments.reshape([len(segments), -1, self.reduce.out_channels]) + self.reduce.bias)
-        mixed = F.relu(paddle.matmul(reduced, self.mix.matrices()[0]) + self.mix.bias)  # [S + 1, B, out_channels]
+        mixed = F.relu(F.linear(reduced, self.mix.matrix(), self.mix.bias))  # [S + 1, B, out_channels]
         cells = mixed.gather(self.place)  # [D * T, B, out_channels]
         return cells.transpose([1, 2, 0]).reshape([0, 0, self.max_duration, self.num_snippets])
 
@@ -118,9 +119,9 @@ class _Kernel(nn.Layer):
         self.weight = self.create_parameter([out_channels, in_channels, *kernel], default_initializer=drawn)
         self.bias = self.create_parameter([out_channels], is_bias=True)
 
-    def matrices(self) -> Tensor:
-        """A matrix for each place of the kernel, `[N, in_channels, out_channels]`."""
-        return self.weight.flatten(2).transpose([2, 1, 0])
+    def matrix(self) -> Tensor:
+        """The weights of each place of the kernel beside each other, `[in_channels, N * out_channels]`."""
+        return self.weight.flatten(2).transpose([1, 2, 0]).flatten(1)
 
 
 def block_cells(num_snippets: int, max_duration: int) -> Iterator[IntArray]:
