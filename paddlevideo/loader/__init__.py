@@ -1,5 +1,5 @@
 """From files to batches."""
 
-from paddlevideo.loader import datasets, samplers, transforms
+from paddlevideo.loader import crops, datasets, samplers, transforms
 
-__all__ = ["datasets", "samplers", "transforms"]
+__all__ = ["crops", "datasets", "samplers", "transforms"]

@@ -12,9 +12,9 @@ from paddlevideo.types import IntArray
 
 
 class Sampler(Protocol):
-    """Chooses frames around a key frame."""
+    """Chooses frames around a key frame, or up to it."""
 
-    history: int  # how many of the latest frames a clip without randomness is taken from
+    history: int | None  # latest frames that a clip without randomness is taken from; None: all of a video
 
     def __call__(self, length: int, index: int, rng: np.random.Generator | None) -> IntArray:
         """Frame numbers from 0, within a video of `length` frames, for key frame `index`."""
@@ -47,3 +47,46 @@ class KeyframeClip:
         stride = self.strides[0] if rng is None else int(rng.choice(self.strides))
         past = np.arange(self.num_frames - 1, -1, -1, dtype=np.int64) * stride
         return np.maximum(index - past, 0)
+
+
+@SAMPLERS.register
+class SegmentFrames:
+    """Frames of segments of equal length, into which a video up to its key frame is divided (TSN, sec. 3.1).
+
+    Training takes a random place in each segment, testing its middle. Of a video with fewer frames than segments,
+    frames are repeated from the beginning.
+
+    Args:
+        num_frames: of a clip that is answered; the input says so.
+        train_frames: of a training clip; the input says so.
+        run: neighbouring frames that are taken of each segment.
+
+    Raises:
+        ValueError: frames that cannot be divided into runs.
+    """
+
+    history = None
+
+    def __init__(self, num_frames: int, train_frames: int, run: int = 1) -> None:
+        if run < 1 or num_frames % run or train_frames % run:
+            raise ValueError(
+                f"SegmentFrames: run should divide the {num_frames} frames of a clip and the {train_frames} of a "
+                f"training clip, got {run}"
+            )
+        self.segments, self.train_segments, self.run = num_frames // run, train_frames // run, run
+
+    def __call__(self, length: int, index: int, rng: np.random.Generator | None) -> IntArray:
+        """Frame numbers `[segments * run]` in order, each run of neighbours.
+
+        Raises:
+            ValueError: the key frame is not in the video.
+        """
+        if not 0 <= index < length:
+            raise ValueError(f"key frame {index} is not in a video of {length} frames")
+        number = np.arange(self.segments if rng is None else self.train_segments)
+        step = (index + 1) // len(number)
+        room = max(step - self.run, 0)  # frames that a run may be moved by within its segment
+        move = room // 2 if rng is None else rng.integers(0, room, len(number), endpoint=True)
+        starts = number * max(step, 1) + move
+        frames: IntArray = (starts[:, None] + np.arange(self.run)).ravel() % (index + 1)
+        return frames

@@ -124,14 +124,16 @@ class HorizontalFlip:
         self.probability = probability
 
     def __call__(self, sample: Sample, rng: np.random.Generator | None) -> Sample:
-        """Mirror `frames [T, H, W, 3]` and `boxes [N, 4]`."""
+        """Mirror `frames [T, H, W, 3]` and, where there are any, `boxes [N, 4]`."""
         if rng is None or rng.random() >= self.probability:
             return sample
-        x1, y1, x2, y2 = sample["targets"]["boxes"].T
-        boxes = np.stack([1 - x2, y1, 1 - x1, y2], axis=1)
+        targets = dict(sample["targets"])
+        if "boxes" in targets:
+            x1, y1, x2, y2 = targets["boxes"].T
+            targets["boxes"] = np.stack([1 - x2, y1, 1 - x1, y2], axis=1)
         frames = sample["frames"]
         mirrored = cv2.flip(_tall(frames), 1).reshape(frames.shape)
-        return {**sample, "frames": mirrored, "targets": {**sample["targets"], "boxes": boxes}}
+        return {**sample, "frames": mirrored, "targets": targets}
 
 
 @TRANSFORMS.register

@@ -6,6 +6,7 @@ from paddlevideo.metrics.detection_score import DetectionScore
 from paddlevideo.metrics.frame_map import FrameMAP
 from paddlevideo.metrics.proposal_recall import ProposalRecall
 from paddlevideo.metrics.segment_map import SegmentMAP
+from paddlevideo.metrics.top_k_accuracy import TopKAccuracy
 from paddlevideo.metrics.video_map import VideoMAP
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "FrameMAP",
     "ProposalRecall",
     "SegmentMAP",
+    "TopKAccuracy",
     "VideoMAP",
 ]

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,8 +20,8 @@ import cv2
 import numpy as np
 
 from paddlevideo.tasks.tracks import TubeFile, TubeLinker
-from paddlevideo.types import Frames, Meta, Prediction, Sample
-from paddlevideo.utils.drawing import draw_detections, fit_picture
+from paddlevideo.types import FloatArray, Frames, Meta, Prediction, Sample
+from paddlevideo.utils.drawing import draw_classes, draw_detections, fit_picture
 from paddlevideo.utils.files import RecordFile
 from paddlevideo.utils.logging import logger
 
@@ -129,8 +130,99 @@ class SteadyVideo:
         return fitted
 
 
-class DetectionWriter:
-    """The files about one stream: an annotated mp4, JSON lines and tubes, and a table if asked for.
+class StreamFiles(ABC):
+    """The files about one stream: an annotated mp4 and JSON lines; a subclass says what an answer looks like there.
+
+    Args:
+        folder: where `NAME.mp4` and `NAME.jsonl` go.
+        name: of the stream.
+        fps: frames a second of the mp4.
+        window: what shows the pictures, too.
+    """
+
+    suffixes = ("mp4", "jsonl")  # of the files
+
+    def __init__(self, folder: Path, name: str, fps: float, window: Window | None = None) -> None:
+        self.folder, self.name, self.window = folder, name, window
+        self.video = SteadyVideo(folder / f"{name}.mp4", fps)
+        self.lines = RecordFile(folder / f"{name}.jsonl")
+        self.frames = self.dropped = 0
+        self._size: list[int] | None = None
+
+    @abstractmethod
+    def record(self, meta: Meta, prediction: Prediction) -> None:
+        """Write the answer for a frame, and hold it for this frame and those that have none."""
+
+    @abstractmethod
+    def draw(self, frame: Frames) -> Frames:
+        """A frame `[H, W, 3]` with the answer that is held."""
+
+    def write(self, sample: Sample, prediction: Prediction | None) -> None:
+        """Add the next frame with its answer, or with that of the frame before it.
+
+        Args:
+            sample: with `frame`, `meta` and, if frames before it were dropped, their meta as `dropped`.
+            prediction: None if the network did not look at this frame.
+
+        Raises:
+            OSError: there is no room for it.
+        """
+        self._check_space()
+        meta = sample["meta"]
+        for missed in dropped_lines(sample):
+            self.line(missed)
+            self.dropped += 1
+        if prediction is not None:
+            self.record(meta, prediction)
+        self._tell_size(meta)
+        picture = self.draw(sample["frame"])
+        self.video.write(picture, meta["time"])
+        if self.window is not None:
+            self.window.show(picture)
+        self.frames += 1
+
+    def line(self, record: dict[str, Any]) -> None:
+        """Add a JSON line."""
+        self.lines.append(encode_line(record))
+
+    def close(self) -> None:
+        """Finish the files.
+
+        Raises:
+            OSError: there is no room for what is left.
+        """
+        dropped = f", {self.dropped} dropped" if self.dropped else ""
+        kinds = ",".join(self.suffixes)
+        logger.info("%s: %d frames%s; wrote %s.{%s}", self.name, self.frames, dropped, self.folder / self.name, kinds)
+        with ExitStack() as files:  # all are closed, whatever happens to one of them
+            for file in self.files():
+                files.callback(file.close)
+
+    def files(self) -> list[Any]:
+        """What is to be closed, the last first."""
+        return [self.lines, self.video]
+
+    def _tell_size(self, meta: Meta) -> None:
+        if self._size is not None and self._size != meta["size"]:
+            (old_height, old_width), (height, width) = self._size, meta["size"]
+            logger.warning(
+                "%s: frame %d is %dx%d, those before are %dx%d; the mp4 keeps its first size, boxes are in pixels of "
+                "their own frame",
+                *(self.name, meta["frame"], width, height, old_width, old_height),
+            )
+        self._size = meta["size"]
+
+    def _check_space(self) -> None:
+        free = shutil.disk_usage(self.folder).free
+        if free < SPARE_BYTES:
+            raise OSError(
+                f"{self.folder}: the disk is full ({free >> 20} MB free, {SPARE_BYTES >> 20} are kept to finish the "
+                f"files); {self.name} ends after {self.frames} frames; make room, or choose another folder with -o"
+            )
+
+
+class DetectionWriter(StreamFiles):
+    """`StreamFiles` with boxes, and tubes, and a table if asked for.
 
     Args:
         folder: where `NAME.mp4`, `NAME.jsonl`, `NAME.tubes.json` and `NAME.csv` go.
@@ -154,83 +246,75 @@ class DetectionWriter:
         table: bool = False,
         window: Window | None = None,
     ) -> None:
-        self.folder, self.name, self.classes, self.threshold = folder, name, classes, threshold
-        self.linker, self.window = linker, window
-        self.video = SteadyVideo(folder / f"{name}.mp4", fps)
-        self.lines = RecordFile(folder / f"{name}.jsonl")
+        super().__init__(folder, name, fps, window)
+        self.classes, self.threshold, self.linker = classes, threshold, linker
         self.tubes = TubeFile(folder / f"{name}.tubes.json", classes)
         self.table = RecordFile(folder / f"{name}.csv", _csv_lines([COLUMNS])) if table else None
-        self.frames = self.dropped = 0
-        self._size: list[int] | None = None
+        self.suffixes = ("mp4", "jsonl", "tubes.json", *(("csv",) if table else ()))
         self._held: Prediction = {"boxes": np.zeros((0, 4)), "labels": np.zeros(0, np.int64), "scores": np.zeros(0)}
 
-    def write(self, sample: Sample, prediction: Prediction | None) -> None:
-        """Add the next frame with its detections, or with those of the frame before it.
-
-        Args:
-            sample: with `frame`, `meta` and, if frames before it were dropped, their meta as `dropped`.
-            prediction: None if the network did not look at this frame.
-
-        Raises:
-            OSError: there is no room for it.
-        """
-        self._check_space()
-        meta = sample["meta"]
-        for missed in dropped_lines(sample):
-            self._line(missed)
-            self.dropped += 1
-        if prediction is not None:
-            self._held = sure_detections(meta, prediction, self.threshold, self.linker)
-            self._record(frame_line(meta, self._held, self.classes))
-        self._tell_size(meta)
-        picture = draw_detections(sample["frame"], self._held, self.classes)
-        self.video.write(picture, meta["time"])
-        if self.window is not None:
-            self.window.show(picture)
-        self.frames += 1
-
-    def close(self) -> None:
-        """Finish the files.
-
-        Raises:
-            OSError: there is no room for the last tubes.
-        """
-        kinds = ".{mp4,jsonl,tubes.json,csv}" if self.table else ".{mp4,jsonl,tubes.json}"
-        dropped = f", {self.dropped} dropped" if self.dropped else ""
-        logger.info("%s: %d frames%s; wrote %s%s", self.name, self.frames, dropped, self.folder / self.name, kinds)
-        with ExitStack() as files:  # all are closed, whatever happens to one of them
-            for file in (self.tubes, self.table, self.lines, self.video):
-                if file is not None:
-                    files.callback(file.close)
-
-    def _record(self, line: dict[str, Any]) -> None:
-        self._line(line)
+    def record(self, meta: Meta, prediction: Prediction) -> None:
+        """Write and hold the detections of a frame."""
+        self._held = sure_detections(meta, prediction, self.threshold, self.linker)
+        line = frame_line(meta, self._held, self.classes)
+        self.line(line)
         detections = line["detections"]
         self.tubes.add(line["frame"], detections, self.linker.tracks)
         if self.table is not None:
             start = (line["frame"], line["time"])
             self.table.append(_csv_lines([*start, d["track"], d["label"], d["score"], *d["box"]] for d in detections))
 
-    def _line(self, record: dict[str, Any]) -> None:
-        self.lines.append(encode_line(record))
+    def draw(self, frame: Frames) -> Frames:
+        """A frame with the boxes that are held."""
+        return draw_detections(frame, self._held, self.classes)
 
-    def _tell_size(self, meta: Meta) -> None:
-        if self._size is not None and self._size != meta["size"]:
-            (old_height, old_width), (height, width) = self._size, meta["size"]
-            logger.warning(
-                "%s: frame %d is %dx%d, those before are %dx%d; the mp4 keeps its first size, boxes are in pixels of "
-                "their own frame",
-                *(self.name, meta["frame"], width, height, old_width, old_height),
-            )
-        self._size = meta["size"]
+    def files(self) -> list[Any]:
+        """What is to be closed, the last first."""
+        return [self.tubes, *([] if self.table is None else [self.table]), *super().files()]
 
-    def _check_space(self) -> None:
-        free = shutil.disk_usage(self.folder).free
-        if free < SPARE_BYTES:
-            raise OSError(
-                f"{self.folder}: the disk is full ({free >> 20} MB free, {SPARE_BYTES >> 20} are kept to finish the "
-                f"files); {self.name} ends after {self.frames} frames; make room, or choose another folder with -o"
-            )
+
+class ScoreWriter(StreamFiles):
+    """`StreamFiles` with the surest classes.
+
+    Args:
+        folder: where `NAME.mp4` and `NAME.jsonl` go.
+        name: of the stream.
+        classes: names.
+        fps: frames a second of the mp4.
+        top: how many classes are told.
+        threshold: those below this score are left out.
+        window: what shows the pictures, too.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        classes: list[str],
+        fps: float,
+        top: int,
+        threshold: float = 0.0,
+        window: Window | None = None,
+    ) -> None:
+        super().__init__(folder, name, fps, window)
+        self.classes, self.top, self.threshold = classes, top, threshold
+        self._held: list[tuple[int, float]] = []
+
+    def record(self, meta: Meta, prediction: Prediction) -> None:
+        """Write and hold the surest classes, which hold until the next line."""
+        self._held = surest(prediction["scores"], self.top, self.threshold)
+        told = [{"label": self.classes[label], "score": round(score, 4)} for label, score in self._held]
+        self.line({**{key: meta[key] for key in ("frame", "time", "size")}, "classes": told})
+
+    def draw(self, frame: Frames) -> Frames:
+        """A frame with the classes that are held."""
+        return draw_classes(frame, self._held, self.classes)
+
+
+def surest(scores: FloatArray, top: int, threshold: float = 0.0) -> list[tuple[int, float]]:
+    """Labels and scores of the `top` highest of `scores [C]` that reach a threshold, the highest first."""
+    order = np.argsort(-scores, kind="stable")[:top].tolist()
+    return [(label, float(scores[label])) for label in order if scores[label] >= threshold]
 
 
 class Window:

@@ -55,6 +55,16 @@ def draw_detections(
     return picture
 
 
+def draw_classes(frame: np.ndarray, told: Sequence[tuple[int, float]], classes: Sequence[str]) -> np.ndarray:
+    """A copy of `frame [H, W, 3]` with labels and their scores in its upper left corner, a line each."""
+    picture = np.ascontiguousarray(frame).copy()
+    if told:
+        scale = max(0.35, min(picture.shape[:2]) / 700)
+        texts = [f"{classes[label]} {score:.2f}" for label, score in told]
+        _write_lines(picture, texts, (0, 0), color_of(told[0][0], len(classes)), scale)
+    return picture
+
+
 def contact_sheet(pictures: Sequence[Frames], captions: Sequence[str], columns: int = 6) -> Frames:
     """Pictures `[H, W, 3]` that fit into a `CELL` on one, by row, with a caption below each."""
     height, width = CELL

@@ -27,6 +27,10 @@ class VideoStream:
         transforms: as in testing.
         input: the model's input transform.
         stride: the network runs on the first of every so many frames.
+        window: latest frames that a clip is taken from, for samplers that take frames of a whole video.
+
+    Raises:
+        ValueError: a stride or window that is none, or a window where the sampler decides, or none where it does not.
     """
 
     def __init__(
@@ -36,11 +40,15 @@ class VideoStream:
         transforms: Sequence[Transform],
         input: FrameInput,
         stride: int = 1,
+        window: int | None = None,
     ) -> None:
         if stride < 1:
             raise ValueError(f"stride should be at least 1, got {stride}")
+        if (window is None) == (sampler.history is None) or (window is not None and window < 1):
+            wanted = "a positive number of frames" if sampler.history is None else "nothing, as the sampler decides"
+            raise ValueError(f"INFERENCE VideoStream: window should be {wanted}, got {window}")
         self.stream, self.sampler, self.transforms, self.input = source, sampler, transforms, input
-        self.stride = stride
+        self.stride, self.window = stride, window or sampler.history
 
     @classmethod
     def sources(cls, text: str, connection: Connection, realtime: bool = False) -> list[FrameStream]:
@@ -52,7 +60,7 @@ class VideoStream:
 
         `meta.frame` counts from 1; `meta.time` is in seconds since the first frame, and always rises.
         """
-        recent: deque[Frames] = deque(maxlen=self.sampler.history)
+        recent: deque[Frames] = deque(maxlen=self.window)
         change = on_arrival(self.transforms, self.input)
         for number, (seconds, frame) in enumerate(self.stream):
             if number == 0:
@@ -66,8 +74,7 @@ class VideoStream:
             meta = {"id": name, "frame": number + 1, "time": round(now, 3), "size": size}
             sample: Sample = {"meta": meta, "frame": frame}
             if number % self.stride == 0:
-                first = number + 1 - len(recent)
-                clip = [recent[max(i - first, 0)] for i in self.sampler(number + 1, number, None)]
+                clip = [recent[i] for i in self.sampler(len(recent), len(recent) - 1, None)]
                 prepared = prepare({"frames": np.concatenate(clip), "meta": meta}, self.transforms, self.input)
                 sample["inputs"] = self.input.pack(prepared)
             yield sample

@@ -3,6 +3,7 @@
 from paddlevideo.modeling.backbones.darknet import Darknet19
 from paddlevideo.modeling.backbones.mobilenet3d import MobileNet3D
 from paddlevideo.modeling.backbones.mobilenet3d_v2 import MobileNet3DV2
+from paddlevideo.modeling.backbones.resnet2d import ResNet2D
 from paddlevideo.modeling.backbones.resnet3d import ResNet3D
 from paddlevideo.modeling.backbones.resnext3d import ResNeXt3D
 from paddlevideo.modeling.backbones.shufflenet3d import ShuffleNet3D
@@ -14,6 +15,7 @@ __all__ = [
     "MobileNet3D",
     "MobileNet3DV2",
     "ResNeXt3D",
+    "ResNet2D",
     "ResNet3D",
     "ShuffleNet3D",
     "ShuffleNet3DV2",
