@@ -59,7 +59,7 @@ def read_segments(
         ValueError: it is not as described at the top, has no such subset, or a segment that is not right.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such annotation; see data/activitynet/README.md for what it holds")
+        raise FileNotFoundError(f"{path}: no such annotation; data/activitynet/README.md says what it holds")
     try:
         content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:

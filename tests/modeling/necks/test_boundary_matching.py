@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import paddle
 import pytest
-from paddle import Tensor
-from paddle.nn import functional as F
 
+from benchmarks.boundary_matching import PublishedMatching
 from paddlevideo.modeling.necks import BoundaryMatching
 from paddlevideo.modeling.necks.boundary_matching import sampling_shares
 
@@ -19,24 +18,13 @@ def layer() -> BoundaryMatching:
     return neck
 
 
-def as_published(neck: BoundaryMatching, x: Tensor) -> Tensor:
-    """The features of all segments are sampled by a matrix, then a 3-D and a 2-D convolution reduce them."""
-    duration, start = np.divmod(np.arange(DURATIONS * SNIPPETS), SNIPPETS)
-    shares = sampling_shares(start, duration + 1, SNIPPETS, SAMPLES, 3, 0.5)
-    shares[duration + start >= SNIPPETS] = 0
-    mask = paddle.to_tensor(np.ascontiguousarray(shares.transpose(2, 1, 0).reshape(SNIPPETS, -1)))
-    sampled = paddle.matmul(F.relu(neck.narrow(x)), mask).reshape([len(x), -1, SAMPLES, DURATIONS, SNIPPETS])
-    reduced = F.relu(F.conv3d(sampled, neck.reduce.weight, neck.reduce.bias, stride=(SAMPLES, 1, 1)).squeeze(2))
-    return F.relu(F.conv2d(reduced, neck.mix.weight, neck.mix.bias))
-
-
 def test_it_equals_the_published_layer_and_so_do_its_gradients() -> None:
     neck = layer()
     x = paddle.randn([2, 6, SNIPPETS])
     direction = paddle.randn([2, 3, DURATIONS, SNIPPETS])
     gradients = []
     results = []
-    for forward in (neck, lambda x: as_published(neck, x)):
+    for forward in (neck, PublishedMatching(neck)):
         own = x.detach()
         own.stop_gradient = False
         results.append(forward(own))
