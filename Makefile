@@ -1,4 +1,5 @@
-# make demo: from a fresh clone to boxes on a video. make test: the whole suite. make ablation: what each branch is worth.
+# make demo: from a fresh clone to boxes on a video. make motion: the same with classes of whole videos.
+# make test: the whole suite. make ablation: what each branch is worth.
 # make fuzz: damaged files. make audit: unsafe code, and packages with known vulnerabilities; needs the network.
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,8 +8,11 @@ CONFIG ?= configs/localization/yowo_sample.yaml
 DATA ?= data/sample
 VIDEOS ?=
 DEMO ?= demo
+RECOGNITION ?= configs/recognition/tsm_sample.yaml
+MOTION ?= data/motion
+CLIPS ?=
 
-.PHONY: demo ablation test fuzz lint audit clean
+.PHONY: demo motion ablation test fuzz lint audit clean
 
 $(BIN)/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +29,15 @@ demo: $(BIN)/installed $(DATA)/train.jsonl
 	$(BIN)/python tools/export_model.py -p $(DEMO)/output/best.pdparams -o $(DEMO)/inference
 	$(BIN)/python tools/predict.py -m $(DEMO)/inference -i '$(DATA)/videos/*/*_g2*_c01.mp4' -o $(DEMO)/predictions
 	@echo "Annotated videos and JSON lines are in $(DEMO)/predictions, the numbers in $(DEMO)/output/test/metrics.json."
+
+$(MOTION)/train.list: data/motion/make_clips.py | $(BIN)/installed
+	$(BIN)/python data/motion/make_clips.py -o $(MOTION) $(CLIPS)
+
+motion: $(BIN)/installed $(MOTION)/train.list
+	$(BIN)/python main.py -c $(RECOGNITION) -o output_dir=$(DEMO)/motion
+	$(BIN)/python main.py --test -w $(DEMO)/motion/best.pdparams
+	$(BIN)/python tools/predict.py -w $(DEMO)/motion/best.pdparams -i '$(MOTION)/videos/*/test_*.mp4' -o $(DEMO)/classes
+	@echo "Videos with their classes are in $(DEMO)/classes, the numbers in $(DEMO)/motion/test/metrics.json."
 
 ablation: $(BIN)/installed $(DATA)/train.jsonl
 	$(BIN)/python benchmarks/ablation.py -c $(CONFIG)

@@ -139,3 +139,48 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The export folder of `trained` with every format, the quantised one among them."""
     folder = tmp_path_factory.mktemp("exported")
     return export_weights(load_config(trained / "config.yaml"), trained / "best.pdparams", folder, FORMATS, 8)
+
+
+@pytest.fixture(scope="session")
+def motion_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few clips with one class each, and their lists."""
+    folder = tmp_path_factory.mktemp("motion")
+    assert load_script("data/motion/make_clips.py").main(["-o", str(folder), "--train", "8", "--test", "8"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def motion_overrides(motion_data: Path) -> list[str]:
+    """What makes `tsm_sample.yaml` tiny, on `motion_data`."""
+    small = [
+        f"PIPELINE.{phase}.transform.{place}.size={size}"
+        for phase in ("train", "test")
+        for place, size in ((0, 36), (1, 32))
+    ]
+    return [
+        *small,
+        "MODEL.backbone.width=0.125",
+        "MODEL.input.size=32",
+        "MODEL.input.num_frames=4",
+        f"classes={motion_data / 'classes.txt'}",
+        f"DATASET.train.list_path={motion_data / 'train.list'}",
+        f"DATASET.test.list_path={motion_data / 'test.list'}",
+        "batch_size=4",
+        "num_workers=0",
+        "epochs=2",
+        "val_interval=1",
+    ]
+
+
+@pytest.fixture(scope="session")
+def motion_config(motion_overrides: list[str]) -> Config:
+    """`tsm_sample.yaml` made tiny."""
+    return load_config(REPOSITORY / "configs" / "recognition" / "tsm_sample.yaml", motion_overrides)
+
+
+@pytest.fixture(scope="session")
+def recogniser(motion_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output folder of a short training run of a clip classifier."""
+    folder = tmp_path_factory.mktemp("recogniser")
+    Trainer(dataclasses.replace(motion_config, output_dir=str(folder))).fit()
+    return folder

@@ -23,7 +23,7 @@ except ImportError:  # it has no wheels for ARM; OpenCV reads the same frames
     decord = None
 
 DEFAULT_FPS = 25.0
-_PICTURE = re.compile(r"([0-9]+)\.(?:jpg|png)", re.IGNORECASE)
+_PICTURE = re.compile(r"(?:img_)?([0-9]+)\.(?:jpg|png)", re.IGNORECASE)
 _PICTURE_ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89P": b"IEND\xaeB\x60\x82"}  # JPEG and PNG: first bytes, last bytes
 _TEXT_PROBE_BYTES = 4096
 _LOST_IN_A_ROW = 3  # damaged frames of a video after which more are looked for
@@ -152,7 +152,7 @@ class FrameSource(ABC):
 
 
 class FrameFolder(FrameSource):
-    """Pictures `00001.jpg` (or png) to N in a folder; names that are no numbers are ignored.
+    """Pictures `00001.jpg` (or png, or `img_00001.jpg`) to N in a folder; names that are no numbers are ignored.
 
     A process lists a folder once, and again when it has changed.
 
@@ -220,8 +220,8 @@ def _picture_names(folder: Path, mtime: int) -> npt.NDArray[np.bytes_]:
     if not found:
         raise ValueError(f"{folder}: no frame in this folder; expected pictures 00001.jpg, 00002.jpg, ...")
     if len(names) < len(found):
-        twice = next(name for number, name in found if names[number] != name)
-        raise ValueError(f"{folder}: {twice} and {names[int(twice[:-4])]} are the same frame; remove one")
+        number, twice = next((number, name) for number, name in found if names[number] != name)
+        raise ValueError(f"{folder}: {twice} and {names[number]} are the same frame; remove one")
     for number in range(1, len(names) + 1):
         if number not in names:
             raise FileNotFoundError(

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from paddlevideo.loader.live import FrameStream
+from paddlevideo.tasks.answers import BoxAnswers
 from paddlevideo.tasks.predictor import Predictor
 from paddlevideo.tasks.streaming import StreamOptions, samples_ahead, stack
 from paddlevideo.tasks.tracks import TubeLinker
@@ -34,12 +35,17 @@ class SharedNetwork:
         max_sessions: how many there may be at the same time.
 
     Raises:
-        ValueError: a number that cannot be.
+        ValueError: a number that cannot be, or a network that gives other answers than boxes.
     """
 
     def __init__(self, predictor: Predictor, threshold: float, max_sessions: int) -> None:
         if max_sessions < 1:
             raise ValueError(f"--sessions should be at least 1, got {max_sessions}")
+        if not isinstance(predictor.answers, BoxAnswers):
+            raise ValueError(
+                "the page draws boxes on every frame, and this network gives other answers; predict with "
+                "tools/predict.py, or serve a detector"
+            )
         self.predictor, self.threshold, self.max_sessions = predictor, threshold, max_sessions
         self._turns = ThreadPoolExecutor(1, "network")
         self._frames = ThreadPoolExecutor(max_sessions, "frames")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paddlevideo.loader.samplers import KeyframeClip
+from paddlevideo.loader.samplers import KeyframeClip, SegmentFrames
 
 
 def test_clip_ends_at_the_key_frame_and_repeats_the_first() -> None:
@@ -31,3 +31,24 @@ def test_a_key_frame_outside_the_video_is_refused(index: int) -> None:
 def test_strides_must_be_positive() -> None:
     with pytest.raises(ValueError, match=r"\[0\]"):
         KeyframeClip(num_frames=2, strides=[0])
+
+
+def test_segments_give_their_middles_or_random_places() -> None:
+    sampler = SegmentFrames(num_frames=3, train_frames=2)
+    assert sampler(30, 29, None).tolist() == [4, 14, 24]  # (10 - 1) // 2 in each segment of ten
+    assert sampler(30, 8, None).tolist() == [1, 4, 7]  # up to the key frame
+    assert sampler(2, 1, None).tolist() == [0, 1, 0]
+    rng = np.random.default_rng(0)
+    drawn = np.array([sampler(10, 9, rng) for _ in range(200)])
+    assert set(drawn[:, 0]) == set(range(5))
+    assert set(drawn[:, 1]) == set(range(5, 10))
+
+
+def test_runs_of_neighbours_are_taken_of_each_segment() -> None:
+    sampler = SegmentFrames(num_frames=6, train_frames=6, run=3)
+    assert sampler(20, 19, None).tolist() == [3, 4, 5, 13, 14, 15]  # (10 - 3) // 2
+    assert sampler(4, 3, None).tolist() == [0, 1, 2, 2, 3, 0]
+    with pytest.raises(ValueError, match="run should divide the 7 frames of a clip"):
+        SegmentFrames(num_frames=7, train_frames=6, run=3)
+    with pytest.raises(ValueError, match="key frame 4 is not in a video of 4 frames"):
+        sampler(4, 4, None)

@@ -4,32 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import paddle
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
 from paddlevideo.modeling.layers import conv_norm
 from paddlevideo.registry import BACKBONES
-
-
-def temporal_shift(x: Tensor, frames: int, share: float) -> Tensor:
-    """Exchange channels between neighbouring frames, zeros beyond the ends (TSM, sec. 3).
-
-    Args:
-        x: `[B * frames, C, H, W]`, the frames of a clip follow each other.
-        frames: of a clip.
-        share: of the channels; so many come from the frame before, and as many from the frame after.
-
-    Returns:
-        The shape of `x`; the first channels are those of the frame before, the next ones those of the frame after.
-    """
-    fold = int(x.shape[1] * share)
-    clips = x.reshape([-1, frames, *x.shape[1:]])
-    before, after, rest = clips[:, :, :fold], clips[:, :, fold : 2 * fold], clips[:, :, 2 * fold :]
-    nothing = paddle.zeros_like(before[:, :1])
-    before = paddle.concat([nothing, before[:, :-1]], axis=1)
-    after = paddle.concat([after[:, 1:], nothing], axis=1)
-    return paddle.concat([before, after, rest], axis=2).reshape([-1, *x.shape[1:]])
 
 
 class Bottleneck2D(nn.Layer):
@@ -39,7 +18,8 @@ class Bottleneck2D(nn.Layer):
         in_channels: channels in.
         channels: inner channels; four times as many come out.
         stride: of the 3x3 convolution.
-        shift: share of the channels that the residual branch takes from each neighbouring frame; 0 takes none.
+        shift: share of the channels that the residual branch takes from the frame before, and as many from the frame
+            after, zeros beyond the ends (TSM, sec. 3); 0 takes none.
     """
 
     expansion = 4
@@ -59,7 +39,7 @@ class Bottleneck2D(nn.Layer):
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
         """`[B * frames, in, H, W]` to `[B * frames, 4 * channels, H/stride, W/stride]`."""
-        y = temporal_shift(x, frames, self.shift) if self.shift else x
+        y = F.temporal_shift(x, frames, self.shift) if self.shift else x
         y = F.relu(self.bn1(self.conv1(y)))
         y = F.relu(self.bn2(self.conv2(y)))
         return F.relu(self.bn3(self.conv3(y)) + self.downsample(x))
@@ -83,10 +63,10 @@ class ResNet2D(nn.Layer):
     def __init__(self, blocks: Sequence[int] = (3, 4, 6, 3), width: float = 1.0, shift: float = 0.0) -> None:
         super().__init__()
         channels = round(64 * width)
-        if len(blocks) != 4 or min(blocks) < 1 or channels < 1 or not 0 <= shift <= 0.5:
+        if len(blocks) != 4 or min(blocks) < 1 or channels < 1 or not 0 <= shift <= 0.5 or 0 < shift * channels < 1:
             raise ValueError(
-                "ResNet2D: expected blocks as four positive numbers, a width that leaves channels and a shift in "
-                f"0..0.5, got {list(blocks)}, {width} and {shift}"
+                "ResNet2D: expected blocks as four positive numbers, a width that leaves channels and a shift of 0, or "
+                f"up to 0.5 and of a whole channel at least, got {list(blocks)}, {width} and {shift}"
             )
         self.conv1, self.bn1 = conv_norm("2D", 3, channels, 7, stride=2)
         self.pool = nn.MaxPool2D(3, 2, 1)
