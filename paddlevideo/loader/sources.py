@@ -1,4 +1,4 @@
-"""Which videos a user means."""
+"""Which videos, or files of features, a user means."""
 
 from __future__ import annotations
 
@@ -28,8 +28,33 @@ def find_sources(text: str) -> list[Path]:
         if any(item.suffix.lower() in PICTURE_SUFFIXES for item in inside):
             return [path]
         raise FileNotFoundError(f"{path}: neither a video nor a picture is in this folder")
-    if path.exists():
-        return [path]
+    return _matches(text)
+
+
+def find_features(text: str) -> list[Path]:
+    """The files of features of a path or pattern, in order.
+
+    Args:
+        text: a file, a folder of them, or a pattern such as `features/*.npy`.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+    """
+    folder = Path(text)
+    if not folder.is_dir():
+        return _matches(text)
+    files = sorted(folder.glob("*.npy"))
+    if not files:
+        raise FileNotFoundError(
+            f"{folder}: no file of features, NAME.npy, is in this folder; make them with tools/extract_features.py"
+        )
+    return files
+
+
+def _matches(text: str) -> list[Path]:
+    """The file of this name, or all that match it as a pattern."""
+    if Path(text).exists():
+        return [Path(text)]
     matches = sorted(Path(match) for match in glob.glob(text, recursive=True))  # noqa: PTH207 - Path.glob refuses absolute patterns
     if not matches:
         raise FileNotFoundError(f"{text}: no such file or folder, and nothing matches it as a pattern")

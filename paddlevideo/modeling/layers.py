@@ -50,6 +50,18 @@ def conv_norm(
     ]
 
 
+def snippet_conv(in_channels: int, out_channels: int, kernel: int, groups: int = 1) -> nn.Conv1D:
+    """A convolution over snippets that keeps their number.
+
+    Weights and bias are drawn from U(-b, b), b = 1 / sqrt(in_channels * kernel), however many groups there are.
+    """
+    bound = 1 / math.sqrt(in_channels * kernel)
+    drawn = [nn.initializer.Uniform(-bound, bound) for _ in range(2)]
+    return nn.Conv1D(
+        in_channels, out_channels, kernel, padding=kernel // 2, groups=groups, weight_attr=drawn[0], bias_attr=drawn[1]
+    )
+
+
 def kaiming_fan_out(network: nn.Layer) -> None:
     """Draw all convolution weights from N(0, 2 / fan-out), fan-out counted over all groups (He et al. 2015)."""
     for layer in network.sublayers():

@@ -34,6 +34,7 @@ SMALL = [  # of these every config takes those that it has a number for
     "MODEL.backbone_2d.width=0.25",
     "MODEL.backbone_3d.blocks=[1, 1, 1, 1]",
     "MODEL.neck.channels=64",
+    "MODEL.input.num_snippets=20",
 ]
 
 
@@ -160,11 +161,11 @@ def test_some_steps_on_one_batch_lower_the_loss(config: Config, model: VideoMode
     optimizer = build_optimizer({"name": "Adam", "learning_rate": 1e-3}, model)
     inputs, targets = batch_of(model, 2), targets_of(config, model, True)
     model.train()
-    values = []
-    for _ in range(8):
+    values: list[float] = []
+    while len(values) < 24 and (not values or values[-1] >= 0.9 * values[0]):
         losses = model.loss(model(inputs), targets)
         losses["loss"].backward()
         optimizer.step()
         optimizer.clear_grad()
         values.append(losses["loss"].item())
-    assert min(values) < 0.9 * values[0]  # not the last: batches of two are noisy
+    assert values[-1] < 0.9 * values[0], values

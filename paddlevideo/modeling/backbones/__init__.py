@@ -8,6 +8,7 @@ from paddlevideo.modeling.backbones.resnet3d import ResNet3D
 from paddlevideo.modeling.backbones.resnext3d import ResNeXt3D
 from paddlevideo.modeling.backbones.shufflenet3d import ShuffleNet3D
 from paddlevideo.modeling.backbones.shufflenet3d_v2 import ShuffleNet3DV2
+from paddlevideo.modeling.backbones.snippet_convs import SnippetConvs
 
 __all__ = [
     "Darknet19",
@@ -18,4 +19,5 @@ __all__ = [
     "ResNet3D",
     "ShuffleNet3D",
     "ShuffleNet3DV2",
+    "SnippetConvs",
 ]

@@ -2,6 +2,7 @@
 
 from paddlevideo.modeling.inputs.clip_input import ClipInput
 from paddlevideo.modeling.inputs.clip_with_context import ClipWithContext
+from paddlevideo.modeling.inputs.feature_input import FeatureInput
 from paddlevideo.modeling.inputs.segment_input import SegmentInput
 
-__all__ = ["ClipInput", "ClipWithContext", "SegmentInput"]
+__all__ = ["ClipInput", "ClipWithContext", "FeatureInput", "SegmentInput"]

@@ -1,0 +1,62 @@
+"""Features of a video's snippets on disk: `NAME.npy` `[T, D]`, and `NAME.json` with what the array does not say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TypeGuard
+
+import numpy as np
+
+from paddlevideo.types import FloatArray
+
+HOW = "write it with tools/extract_features.py"
+
+
+def read_features(path: Path) -> FloatArray:
+    """The features `[T, D]` of a file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it holds something else, or a number that is not finite.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file of features; {HOW}, or mend the annotation")
+    try:
+        features = np.load(path, allow_pickle=False)
+        if not isinstance(features, np.ndarray) or features.dtype.kind not in "fiu":
+            raise ValueError("no array of numbers")
+    except (ValueError, OSError, EOFError) as error:
+        raise ValueError(f"{path}: expected an array [T, D] of numbers in npy format ({error}); {HOW}") from error
+    if features.ndim != 2 or 0 in features.shape:
+        raise ValueError(f"{path}: expected features [T, D], time first, got {list(features.shape)}; {HOW}")
+    finite = np.isfinite(features).all(1)
+    if not finite.all():
+        raise ValueError(f"{path}: row {finite.argmin()} of {len(features)} has nan or inf; extract the features again")
+    return features.astype(np.float32)
+
+
+def read_duration(path: Path) -> float:
+    """Seconds of the video whose features are in `path`, from the file `NAME.json` beside it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it does not say.
+    """
+    facts = path.with_suffix(".json")
+    how = f'{HOW}, or write {{"duration": SECONDS}} into it'
+    if not facts.is_file():
+        raise FileNotFoundError(f"{facts}: no such file, which says how long the video of {path.name} is; {how}")
+    try:
+        content = json.loads(facts.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{facts}: not a file of JSON ({error}); {how}") from error
+    duration = content.get("duration") if isinstance(content, dict) else None
+    if not is_duration(duration):
+        raise ValueError(f"{facts}: duration should be a positive number of seconds, got {duration!r}; {how}")
+    return float(duration)
+
+
+def is_duration(value: object) -> TypeGuard[float]:
+    """Whether a value from a file is a finite number above 0."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
