@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
     )
     streams = open_streams(args.input, Connection(args.timeout, args.reconnect), args.realtime)
     folder = output_folder(args.output)
-    predictor = load_predictor(args)
+    predictor = load_predictor(args, min(len(streams), options.batch_size))
     with stop_on_signals() as stop:
         predict_streams(predictor, streams, folder, options, stop)
 
