@@ -18,11 +18,11 @@ class _Known:
 
     Args:
         frames: `[3, H, W]` each, copies.
-        maps: `[1, C, 1 + T - 2P, H', W']`, the first of them of no use.
+        maps: `[1, C, 1, H', W']` each, 1 + T - 2P of them, the first of no use.
     """
 
     frames: Sequence[FloatArray]
-    maps: FloatArray
+    maps: Sequence[FloatArray]
 
 
 class SlidingNetwork:
@@ -39,8 +39,9 @@ class SlidingNetwork:
     """
 
     def __init__(self, network: Network, maps_shape: Sequence[int], keep: int = 1) -> None:
-        self.network, self.maps_shape = network, maps_shape
-        self.inside = maps_shape[1] - 1  # outputs of the stem that do not see beyond the ends of a clip
+        channels, count, *plane = maps_shape
+        self.network, self.nothing = network, np.zeros((1, channels, 1, *plane), np.float32)
+        self.inside = count - 1  # maps that do not see beyond the ends of a clip
         self.known: deque[_Known] = deque(maxlen=keep)
 
     def __call__(self, inputs: Arrays | Tensors) -> Arrays:
@@ -52,11 +53,11 @@ class SlidingNetwork:
     def _answer(self, clip: FloatArray) -> Arrays:
         frames = list(clip.swapaxes(0, 1))
         before, new = self._before(frames)
-        ends, maps = len(frames) - self.inside, before.maps[:, :, new:]
-        answer = self.network({"head": clip[None, :, :ends], "tail": clip[None, :, self.inside - new :], "maps": maps})
-        shared = before.frames[new:]
+        shared, maps = before.frames[new:], before.maps[new:]
+        head, tail = clip[None, :, : len(frames) - self.inside], clip[None, :, self.inside - new :]
+        answer = self.network({"head": head, "tail": tail, "maps": np.concatenate(maps, axis=2)})
         copies = [frame.copy() for frame in frames[len(shared) :]]
-        self.known.append(_Known([*shared, *copies], np.concatenate([maps, answer.pop("maps")], axis=2)))
+        self.known.append(_Known([*shared, *copies], [*maps, *np.split(answer.pop("maps"), new, axis=2)]))
         return answer
 
     def _before(self, frames: list[FloatArray]) -> tuple[_Known, int]:
@@ -66,4 +67,4 @@ class SlidingNetwork:
                 if all(map(np.array_equal, known.frames[new:], frames)):
                     self.known.remove(known)
                     return known, new
-        return _Known((), np.zeros((1, *self.maps_shape), np.float32)), self.inside
+        return _Known((), [self.nothing] * (1 + self.inside)), self.inside

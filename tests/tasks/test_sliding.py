@@ -188,7 +188,7 @@ def test_what_is_kept_does_not_grow() -> None:
     sizes = []
     for clip in clips_of(video(40), step=2):
         counted.network({"clip": clip})
-        sizes.append(sum(a.nbytes for known in counted.network.known for a in (*known.frames, known.maps)))
+        sizes.append(sum(a.nbytes for known in counted.network.known for a in (*known.frames, *known.maps)))
     assert 0 < sizes[0] < sizes[2] == sizes[-1]
 
 
