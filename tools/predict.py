@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
         top=args.top,
     )
     connection = Connection(args.timeout, args.reconnect)
-    predictor = load_predictor(args)
+    predictor = load_predictor(args, options.batch_size)
     folder = output_folder(args.output)
     inputs = [args.input] if args.extractor is None else described(args, folder / "features")
     streams = [source for text in inputs for source in predictor.sources(text, connection, args.realtime)]

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
 
     start_logging()
     use_device(args.device)
-    network = SharedNetwork(load_predictor(args), args.threshold, args.sessions)
+    network = SharedNetwork(load_predictor(args, args.sessions), args.threshold, args.sessions)
     serve(make_app(network, int(args.max_upload * 1e6), args.host), args.host, args.port)
 
 

@@ -17,22 +17,25 @@ from paddle import Tensor, nn
 from paddlevideo.config import Config
 from paddlevideo.engines import ENGINES, Graph, choose
 from paddlevideo.modeling.models import VideoModel
+from paddlevideo.modeling.sliding import Sliding
 from paddlevideo.tasks.checkpoint import load_weights
 from paddlevideo.tasks.folding import fold_norms
 from paddlevideo.tasks.graphs import CHAIN, check, differences, runnable, write_graphs
 from paddlevideo.tasks.parts import build_dataset, build_model
 from paddlevideo.tasks.predictor import Predictor, eager_network
-from paddlevideo.types import Arrays, Tensors
+from paddlevideo.tasks.sliding import SlidingNetwork
+from paddlevideo.types import Arrays, InputSpec, Tensors
 from paddlevideo.utils.files import output_folder, write_atomically, write_json
 from paddlevideo.utils.logging import logger
 
 FORMATS = CHAIN[:3]  # what may be asked for by name; int8 is a precision
+REUSING = CHAIN[1:3]  # what reuse is offered in; Paddle Inference with oneDNN crashes on parts of networks
 
 
 class ExportGraph(nn.Layer):
     """The network with decoding, as it is traced."""
 
-    def __init__(self, model: VideoModel) -> None:
+    def __init__(self, model: VideoModel | Sliding) -> None:
         super().__init__()
         self.model = model
 
@@ -89,40 +92,88 @@ def export(
     model.eval()
     inputs = probe(model)
     eager = eager_network(model)(inputs)
+    folded = fold_norms(model, inputs)
     with tempfile.TemporaryDirectory(prefix=".export", dir=folder) as work:
-        made = write_graphs(wanted, Path(work), partial(trace, model, inputs, sorted(eager)), clips)
+        made = write_graphs(wanted, Path(work), partial(trace, folded, model.input.spec(), sorted(eager)), clips)
         graphs = {name: made[name] for name in wanted}
         if "paddle" in graphs:
             graphs["paddle"] = runnable(graphs["paddle"], inputs, eager)
         report = compare(graphs, inputs, eager, folder)
-        for path in (path for graph in graphs.values() for path in graph.files.values()):
-            path.replace(folder / path.name)
+        keep_files(graphs, folder)
+    reuse = export_sliding(folded, inputs, [name for name in formats if name in REUSING], folder)
     np.savez(folder / "reference.npz", allow_pickle=False, **eager)
     write_json(folder / "export_report.json", report)
-    write_facts(folder, model, config, graphs)
+    write_facts(folder, model, config, graphs, reuse)
     logger.info("%s\nexported to %s", report_table(report), folder)
     return folder
 
 
-def trace(model: VideoModel, inputs: Arrays, outputs: list[str], folder: Path) -> Graph:
-    """Write `model.json` and `model.pdiparams`, with normalisations folded."""
-    spec: Any = {
-        name: paddle.static.InputSpec([None, *item.shape], item.dtype, name)
-        for name, item in model.input.spec().items()
-    }
-    static = paddle.jit.to_static(ExportGraph(fold_norms(model, inputs)), input_spec=[spec], full_graph=True)
+def trace(model: VideoModel | Sliding, inputs: dict[str, InputSpec], outputs: list[str], folder: Path) -> Graph:
+    """Write `model.json` and `model.pdiparams`."""
+    spec: Any = {name: paddle.static.InputSpec([None, *item.shape], item.dtype, name) for name, item in inputs.items()}
+    static = paddle.jit.to_static(ExportGraph(model), input_spec=[spec], full_graph=True)
     paddle.jit.save(static, str(folder / "model"))
     return Graph({"model": folder / "model.json", "weights": folder / "model.pdiparams"}, outputs)
 
 
-def write_facts(folder: Path, model: VideoModel, config: Config, graphs: dict[str, Graph]) -> None:
-    """Write `inference.yaml`, the last file of an export."""
-    facts = {
+def keep_files(graphs: dict[str, Graph], folder: Path) -> None:
+    """Move the files of graphs to a folder."""
+    for path in (path for graph in graphs.values() for path in graph.files.values()):
+        path.replace(folder / path.name)
+
+
+def export_sliding(model: VideoModel, inputs: Arrays, formats: list[str], folder: Path) -> dict[str, Any] | None:
+    """Write a model for clips that move on, if it offers that, and compare its answers with the eager ones.
+
+    Args:
+        model: with its normalisations folded.
+        inputs: any batch of one.
+        formats: some of `REUSING`.
+        folder: of the export; the graphs go to `reuse` in it.
+
+    Returns:
+        What `inference.yaml` says of it, None if there is nothing.
+
+    Raises:
+        RuntimeError: an engine answers otherwise.
+    """
+    sliding = model.sliding
+    if sliding is None or not formats:
+        return None
+    (clip,) = model.input.spec().values()
+    shape = sliding.maps_shape(clip)
+    following = {name: np.roll(value, -1, axis=2) for name, value in inputs.items()}
+    eager = [eager_network(model)(clips) for clips in (inputs, following)]
+    traced = partial(trace, sliding, sliding.spec(clip), sorted([*eager[0], "maps"]))
+    with tempfile.TemporaryDirectory(prefix=".export", dir=folder) as work:
+        made = write_graphs(formats, Path(work), traced, ())
+        graphs = {name: made[name] for name in formats}
+        for engine in (engine for engine in ENGINES.values() if engine.formats["float32"] in graphs):
+            network = SlidingNetwork(engine.load(graphs[engine.formats["float32"]], "float32"), shape)
+            for clips, expected in zip((inputs, following), eager, strict=True):
+                check(differences(network(clips), expected), f"{engine.name}, reuse")
+        keep_files(graphs, output_folder(folder / "reuse"))
+    return {**graph_facts(graphs), "maps": list(shape)}
+
+
+def graph_facts(graphs: dict[str, Graph]) -> dict[str, Any]:
+    """What `inference.yaml` says of a network in several formats."""
+    return {
         "graphs": {
             name: {"files": {key: path.name for key, path in graph.files.items()}, "settings": dict(graph.settings)}
             for name, graph in graphs.items()
         },
         "outputs": list(next(iter(graphs.values())).outputs),
+    }
+
+
+def write_facts(
+    folder: Path, model: VideoModel, config: Config, graphs: dict[str, Graph], reuse: dict[str, Any] | None
+) -> None:
+    """Write `inference.yaml`, the last file of an export."""
+    facts = {
+        **graph_facts(graphs),
+        "reuse": reuse,
         "causal": model.input.causal,
         "inputs": {name: list(value.shape[1:]) for name, value in probe(model).items()},
         "input": dict(config.MODEL["input"]),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import paddle
 
 from paddlevideo.config import Config, read_yaml
@@ -16,6 +17,7 @@ from paddlevideo.registry import DATASETS, INPUTS, POSTPROCESS
 from paddlevideo.tasks.answers import Answers, answers_of
 from paddlevideo.tasks.checkpoint import load_weights
 from paddlevideo.tasks.parts import build_model, build_pipeline
+from paddlevideo.tasks.sliding import SlidingNetwork
 from paddlevideo.types import Arrays, Meta, Node, Prediction, Sample, Tensors
 from paddlevideo.utils.cpu import use_onednn
 from paddlevideo.utils.logging import logger
@@ -80,7 +82,12 @@ class Predictor:
 
     @classmethod
     def from_export(
-        cls, folder: str | Path, engine: str = "auto", precision: str = "float32", threads: int | None = None
+        cls,
+        folder: str | Path,
+        engine: str = "auto",
+        precision: str = "float32",
+        threads: int | None = None,
+        reuse: int = 0,
     ) -> Predictor:
         """The network of an export folder.
 
@@ -89,6 +96,8 @@ class Predictor:
             engine: one of `engines.ENGINES`, or `auto`.
             precision: one of `engines.PRECISIONS`.
             threads: on a CPU; None leaves the choice to the engine.
+            reuse: for how many streams, which may take turns, work on frames is kept for their next clips, if the
+                folder has a graph for it; 0 where clips have nothing in common.
 
         Raises:
             FileNotFoundError: the folder or one of its files is missing.
@@ -100,10 +109,16 @@ class Predictor:
         require_plugins(facts["plugins"], folder / "inference.yaml")
         _check_causal(facts["causal"])
         runner, graph = choose(engine, precision, read_graphs(folder, facts), folder)
-        logger.info("%s: run by %s in %s", folder, runner.name, precision)
+        input = INPUTS.build(facts["input"])
+        sliding = read_sliding(folder, facts).get(runner.formats[precision]) if reuse else None
+        network = runner.load(sliding or graph, precision, threads)
+        if sliding is not None:
+            network = SlidingNetwork(network, facts["reuse"]["maps"], reuse * frame_step(facts["pipeline"], input))
+        kept = "" if sliding is None else ", which keeps work on frames for their next clips"
+        logger.info("%s: run by %s in %s%s", folder, runner.name, precision, kept)
         return cls(
-            runner.load(graph, precision, threads),
-            INPUTS.build(facts["input"]),
+            network,
+            input,
             POSTPROCESS.build(facts["postprocess"]),
             facts["pipeline"],
             facts["source"],
@@ -153,6 +168,12 @@ class Predictor:
             ) from error
 
 
+def frame_step(pipeline: Node, input: InputTransform) -> int:
+    """From each frame of a clip that a config's `PIPELINE.test` makes to the next one."""
+    sampler = build_pipeline(pipeline, input)["sampler"]
+    return int(np.diff(sampler(sampler.history, sampler.history - 1, None)).max(initial=1))
+
+
 def _check_causal(causal: bool) -> None:
     """Refuse to predict a video frame by frame with a network that also needs what comes later."""
     if not causal:
@@ -162,10 +183,11 @@ def _check_causal(causal: bool) -> None:
         )
 
 
+GRAPHS = {"graphs": dict, "outputs": list}
+REUSE = {**GRAPHS, "maps": list}
 FACTS = {
+    **GRAPHS,
     "causal": bool,
-    "graphs": dict,
-    "outputs": list,
     "input": dict,
     "postprocess": dict,
     "pipeline": dict,
@@ -190,14 +212,35 @@ def read_facts(folder: Path) -> dict[str, Any]:
         facts["graphs"] = {"paddle": {"files": {key: facts.get(key) for key in ("model", "weights")}}}
     if isinstance(facts, dict):
         facts.setdefault("plugins", [])
-    for key, kind in FACTS.items():
-        if not isinstance(facts, dict) or not isinstance(facts.get(key), kind):
-            raise ValueError(f"{path}: {key} should be a {kind.__name__}; export the model again")
+    _check_types(path, facts, FACTS)
+    if facts.setdefault("reuse", None) is not None:  # older folders do not tell
+        _check_reuse(path, facts["reuse"])
     for key in ("outputs", "classes"):
         if not all(isinstance(name, str) for name in facts[key]):
             raise ValueError(f"{path}: {key} should be a list of names, got {facts[key]}; export the model again")
     checked: dict[str, Any] = facts
     return checked
+
+
+def _check_reuse(path: Path, facts: Any) -> None:
+    _check_types(path, facts, REUSE, "reuse.")
+    if len(facts["maps"]) != 4 or not all(isinstance(size, int) and size > 0 for size in facts["maps"]):
+        raise ValueError(f"{path}: reuse.maps should be four sizes, got {facts['maps']}; export the model again")
+    if "maps" not in facts["outputs"] or not all(isinstance(name, str) for name in facts["outputs"]):
+        raise ValueError(
+            f"{path}: reuse.outputs should be a list of names with maps, got {facts['outputs']}; export the model again"
+        )
+
+
+def _check_types(path: Path, facts: Any, kinds: Mapping[str, type], prefix: str = "") -> None:
+    for key, kind in kinds.items():
+        if not isinstance(facts, dict) or not isinstance(facts.get(key), kind):
+            raise ValueError(f"{path}: {prefix}{key} should be a {kind.__name__}; export the model again")
+
+
+def read_sliding(folder: Path, facts: dict[str, Any]) -> dict[str, Graph]:
+    """The graphs of an export folder for clips that move on, by format; see `read_graphs`."""
+    return {} if facts["reuse"] is None else read_graphs(folder / "reuse", facts["reuse"])
 
 
 def read_graphs(folder: Path, facts: dict[str, Any]) -> dict[str, Graph]:

@@ -21,11 +21,16 @@ def add_predictor_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-c", "--config", type=Path, help="with -w: yaml file; default: config.yaml beside the weights")
     add_options(parser)
     add_plugin_argument(parser)
+    parser.add_argument("--no_reuse", action="store_true", help="compute all of every clip anew")
     parser.add_argument("--device", help="cpu, gpu or gpu:N; default: the GPU if there is one")
 
 
-def load_predictor(args: argparse.Namespace) -> Predictor:
+def load_predictor(args: argparse.Namespace, streams: int) -> Predictor:
     """The network that was asked for, on the device that is in use.
+
+    Args:
+        args: of `add_predictor_options`.
+        streams: that take turns.
 
     Raises:
         FileNotFoundError: it is not there.
@@ -34,6 +39,6 @@ def load_predictor(args: argparse.Namespace) -> Predictor:
     engine = chosen_options(args, exported=args.weights is None)
     if args.weights is None:
         import_plugins(args.plugin)
-        return Predictor.from_export(args.model, **engine)
+        return Predictor.from_export(args.model, **engine, reuse=0 if args.no_reuse else streams)
     config = chosen_config(args.config, args.weights, plugins=args.plugin)
     return Predictor.from_checkpoint(config, args.weights)

@@ -307,6 +307,7 @@ CONFIG = tiny_config().to_dict()
 FACTS = {
     "graphs": {"paddle": {"files": {"model": "model.json", "weights": "model.pdiparams"}, "settings": {}}},
     "outputs": ["boxes", "objectness", "probabilities"],
+    "reuse": {"graphs": {}, "outputs": ["boxes", "maps"], "maps": [4, 3, 16, 16]},
     "causal": True,
     "inputs": {"clip": [3, 4, 64, 64]},
     "input": CONFIG["MODEL"]["input"],

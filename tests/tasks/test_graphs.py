@@ -8,10 +8,14 @@ import paddle
 import pytest
 from paddle import nn
 
+from paddlevideo.config import Config
 from paddlevideo.engines import Graph
 from paddlevideo.modeling.layers import LeakyReLU
 from paddlevideo.tasks import graphs
+from paddlevideo.tasks.exporter import export
 from paddlevideo.tasks.graphs import FAULTY_PASSES, SETTINGS, check, differences, runnable, to_onnx
+from paddlevideo.tasks.parts import build_model
+from paddlevideo.tasks.predictor import read_facts
 from paddlevideo.types import Arrays
 
 PICTURE = np.random.default_rng(0).random((1, 3, 16, 16), np.float32) - 0.5
@@ -38,6 +42,21 @@ def test_a_graph_that_crashes_with_onednn_is_run_without_the_faulty_passes(tmp_p
 def test_our_leaky_relu_needs_no_settings(tmp_path: Path) -> None:
     graph, eager = traced(tmp_path, LeakyReLU())
     assert runnable(graph, {"picture": PICTURE}, eager).settings == {}
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_an_exported_model_keeps_onednn_with_our_leaky_relu_alone(
+    tiny_config: Config, tmp_path: Path, plain: bool
+) -> None:
+    model = build_model(tiny_config)
+    if plain:
+        for layer in model.sublayers():
+            for name, child in layer.named_children():
+                if isinstance(child, LeakyReLU):
+                    setattr(layer, name, nn.LeakyReLU(child.slope))
+    export(model, tiny_config, tmp_path)  # it runs the network in Paddle Inference, and compares
+    found = read_facts(tmp_path)["graphs"]["paddle"]["settings"]
+    assert found == ({"without_passes": FAULTY_PASSES} if plain else {})
 
 
 def test_wrong_answers_with_every_setting_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

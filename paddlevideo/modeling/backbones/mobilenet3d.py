@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
+from paddlevideo.modeling.backbones.clip_backbone import ClipBackbone
 from paddlevideo.modeling.layers import conv_norm, uniform_fan_in
 from paddlevideo.registry import BACKBONES
 
@@ -26,7 +29,7 @@ class SeparableBlock3D(nn.Layer):
 
 
 @BACKBONES.register
-class MobileNet3D(nn.Layer):
+class MobileNet3D(ClipBackbone):
     """3-D MobileNet without its classifier.
 
     Args:
@@ -42,10 +45,19 @@ class MobileNet3D(nn.Layer):
             for block in range(count):
                 layers.append(SeparableBlock3D(channels, out_channels, first_stride if block == 0 else 1))
                 channels = out_channels
-        self.features = nn.Sequential(*layers)
+        self.features: Any = nn.Sequential(*layers)
         self.out_channels = channels
         uniform_fan_in(self)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Clips `[B, 3, T, H, W]` to features `[B, out_channels, ceil(T/16), H/32, W/32]`."""
-        return self.features(x)
+    @property
+    def convolution(self) -> Any:
+        """See `ClipBackbone`."""
+        return self.features[0][0]
+
+    def each(self, x: Tensor) -> Tensor:
+        """See `ClipBackbone`."""
+        return self.features[0][1:](x)
+
+    def after_stem(self, maps: Tensor) -> Tensor:
+        """See `ClipBackbone`."""
+        return self.features[1:](maps)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from paddle import Tensor, nn
 
+from paddlevideo.modeling.backbones.clip_backbone import ClipBackbone
 from paddlevideo.modeling.layers import conv_norm, kaiming_fan_out
 from paddlevideo.registry import BACKBONES
 
@@ -45,7 +48,7 @@ class InvertedResidual3D(nn.Layer):
 
 
 @BACKBONES.register
-class MobileNet3DV2(nn.Layer):
+class MobileNet3DV2(ClipBackbone):
     """3-D MobileNetV2 without its classifier.
 
     Args:
@@ -64,9 +67,18 @@ class MobileNet3DV2(nn.Layer):
                 layers.append(InvertedResidual3D(channels, out_channels, stride, expansion))
                 channels = out_channels
         layers.append(nn.Sequential(*conv_norm("3D", channels, self.out_channels, 1), nn.ReLU6()))
-        self.features = nn.Sequential(*layers)
+        self.features: Any = nn.Sequential(*layers)
         kaiming_fan_out(self)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Clips `[B, 3, T, H, W]` to features `[B, out_channels, ceil(T/16), H/32, W/32]`."""
-        return self.features(x)
+    @property
+    def convolution(self) -> Any:
+        """See `ClipBackbone`."""
+        return self.features[0][0]
+
+    def each(self, x: Tensor) -> Tensor:
+        """See `ClipBackbone`."""
+        return self.features[0][1:](x)
+
+    def after_stem(self, maps: Tensor) -> Tensor:
+        """See `ClipBackbone`."""
+        return self.features[1:](maps)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import paddle
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
+from paddlevideo.modeling.backbones.clip_backbone import ClipBackbone, halving_pools
 from paddlevideo.modeling.layers import conv_norm, kaiming_fan_out
 from paddlevideo.registry import BACKBONES
 
@@ -81,7 +82,7 @@ class Bottleneck3D(nn.Layer):
         return F.relu(self.bn3(self.conv3(y)) + self.downsample(x))
 
 
-class ResidualTrunk3D(nn.Layer):
+class ResidualTrunk3D(ClipBackbone):
     """Stem, max pooling and four stages of residual blocks; every stage but the first halves time and space.
 
     Args:
@@ -96,7 +97,7 @@ class ResidualTrunk3D(nn.Layer):
     ) -> None:
         super().__init__()
         self.conv1, self.bn1 = conv_norm("3D", 3, stem_channels, 7, stride=(1, 2, 2))
-        self.pool = nn.MaxPool3D(3, 2, 1)
+        self.pool_space, self.pool_time = halving_pools()
         self.out_channels = stem_channels
         for stage, count in enumerate(blocks):
             layers = []
@@ -107,10 +108,18 @@ class ResidualTrunk3D(nn.Layer):
             setattr(self, f"layer{stage + 1}", nn.Sequential(*layers))
         kaiming_fan_out(self)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Clips `[B, 3, T, H, W]` to features `[B, out_channels, ceil(T/16), H/32, W/32]`."""
-        x = self.pool(F.relu(self.bn1(self.conv1(x))))
-        return self.layer4(self.layer3(self.layer2(self.layer1(x))))
+    @property
+    def convolution(self) -> Any:
+        """See `ClipBackbone`."""
+        return self.conv1
+
+    def each(self, x: Tensor) -> Tensor:
+        """See `ClipBackbone`."""
+        return self.pool_space(F.relu(self.bn1(x)))
+
+    def after_stem(self, maps: Tensor) -> Tensor:
+        """See `ClipBackbone`."""
+        return self.layer4(self.layer3(self.layer2(self.layer1(self.pool_time(maps)))))
 
 
 @BACKBONES.register

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import paddle
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
+from paddlevideo.modeling.backbones.clip_backbone import ClipBackbone, halving_pools
 from paddlevideo.modeling.layers import channel_groups, conv_norm, interleave, uniform_fan_in
 from paddlevideo.registry import BACKBONES
 
@@ -46,7 +49,7 @@ class ShuffleUnit3D(nn.Layer):
 
 
 @BACKBONES.register
-class ShuffleNet3D(nn.Layer):
+class ShuffleNet3D(ClipBackbone):
     """3-D ShuffleNet without its classifier.
 
     Args:
@@ -69,7 +72,7 @@ class ShuffleNet3D(nn.Layer):
                 f"multiples of {groups} and {4 * groups} (groups, four times groups); choose another width or groups"
             )
         self.conv1 = nn.Sequential(*conv_norm("3D", 3, channels, 3, stride=(1, 2, 2)), nn.ReLU())
-        self.pool = nn.MaxPool3D(3, 2, 1)
+        self.pool_space, self.pool_time = halving_pools()
         for stage, count in enumerate(UNITS):
             layers = []
             for unit in range(count):
@@ -91,4 +94,17 @@ class ShuffleNet3D(nn.Layer):
                 f"ShuffleNet3D: a clip should have a multiple of {TIME_STRIDE} frames, got {x.shape[2]}; "
                 "change MODEL.input.num_frames or take another 3-D backbone"
             )
-        return self.layer3(self.layer2(self.layer1(self.pool(self.conv1(x)))))
+        return super().forward(x)
+
+    @property
+    def convolution(self) -> Any:
+        """See `ClipBackbone`."""
+        return self.conv1[0]
+
+    def each(self, x: Tensor) -> Tensor:
+        """See `ClipBackbone`."""
+        return self.pool_space(self.conv1[1:](x))
+
+    def after_stem(self, maps: Tensor) -> Tensor:
+        """See `ClipBackbone`."""
+        return self.layer3(self.layer2(self.layer1(self.pool_time(maps))))

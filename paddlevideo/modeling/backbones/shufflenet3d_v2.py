@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from paddle import Tensor, nn
 
+from paddlevideo.modeling.backbones.clip_backbone import ClipBackbone, halving_pools
 from paddlevideo.modeling.layers import channel_groups, conv_norm, interleave, uniform_fan_in
 from paddlevideo.registry import BACKBONES
 
@@ -52,7 +54,7 @@ class SplitUnit3D(nn.Layer):
 
 
 @BACKBONES.register
-class ShuffleNet3DV2(nn.Layer):
+class ShuffleNet3DV2(ClipBackbone):
     """3-D ShuffleNetV2 without its classifier.
 
     Args:
@@ -72,7 +74,7 @@ class ShuffleNet3DV2(nn.Layer):
             known = ", ".join(map(str, STAGE_CHANNELS))
             raise ValueError(f"ShuffleNet3DV2: width should be one of {known}, got {width}")
         self.conv1 = nn.Sequential(*conv_norm("3D", 3, STEM_CHANNELS, 3, stride=(1, 2, 2)), nn.ReLU())
-        self.pool = nn.MaxPool3D(3, 2, 1)
+        self.pool_space, self.pool_time = halving_pools()
         channels, layers = STEM_CHANNELS, []
         for out_channels, count in zip(STAGE_CHANNELS[width], units, strict=True):
             for unit in range(count):
@@ -87,6 +89,15 @@ class ShuffleNet3DV2(nn.Layer):
         )
         uniform_fan_in(self)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Clips `[B, 3, T, H, W]` to features `[B, out_channels, ceil(T/16), H/32, W/32]`."""
-        return self.conv_last(self.features(self.pool(self.conv1(x))))
+    @property
+    def convolution(self) -> Any:
+        """See `ClipBackbone`."""
+        return self.conv1[0]
+
+    def each(self, x: Tensor) -> Tensor:
+        """See `ClipBackbone`."""
+        return self.pool_space(self.conv1[1:](x))
+
+    def after_stem(self, maps: Tensor) -> Tensor:
+        """See `ClipBackbone`."""
+        return self.conv_last(self.features(self.pool_time(maps)))

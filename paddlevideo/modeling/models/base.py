@@ -9,6 +9,7 @@ from typing import Protocol
 
 from paddle import Tensor, nn
 
+from paddlevideo.modeling.sliding import Sliding
 from paddlevideo.types import Arrays, InputTransform, IntArray, Meta, Prediction, Tensors
 
 
@@ -74,6 +75,11 @@ class VideoModel(nn.Layer):
     @property
     def anchors(self) -> Anchors | None:
         """The shapes that boxes start from; None for a model without such shapes."""
+        return None
+
+    @property
+    def sliding(self) -> Sliding | None:
+        """The model for clips that share work with the clip before; None for one that has none in common."""
         return None
 
     def decode(self, outputs: Tensors) -> Tensors:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import paddle
 from paddle import Tensor, nn
 
+from paddlevideo.modeling.backbones.clip_backbone import ClipBackbone
 from paddlevideo.modeling.models.base import Anchors, InputTransform, Postprocess, VideoModel
+from paddlevideo.modeling.sliding import Sliding
 from paddlevideo.registry import BACKBONES, HEADS, INPUTS, LOSSES, MODELS, NECKS, POSTPROCESS
 from paddlevideo.types import IntArray, Node, Tensors
 
@@ -83,13 +85,17 @@ class YOWO(VideoModel):
     def forward(self, inputs: Tensors, targets: Tensors | None = None) -> Tensors:
         """`clip [B, 3, T, H, W]`, oldest frame first, to `raw [B, A, 5 + C, H/32, W/32]`."""
         clip = inputs["clip"]
-        # [B, C3, H/32, W/32], time averaged away, and [B, C2, H/32, W/32] of the key frame
-        motion = [] if self.backbone_3d is None else [self.backbone_3d(clip).mean(2)]
-        appearance = [] if self.backbone_2d is None else [self.backbone_2d(clip[:, :, -1])]
-        fused = self.neck(paddle.concat(self.join(motion, appearance), axis=1))
+        features = None if self.backbone_3d is None else self.backbone_3d(clip)
+        fused = self.fuse(features, clip[:, :, -1])
         if self.context is not None:
             fused = self.context(fused, inputs["bank"], inputs["present"])
         return {"raw": self.head(fused)}
+
+    def fuse(self, features: Tensor | None, frame: Tensor) -> Tensor:
+        """3-D features `[B, C3, t, H/32, W/32]` and the key frame `[B, 3, H, W]` to `[B, C, H/32, W/32]`."""
+        motion = [] if features is None else [features.mean(2)]
+        appearance = [] if self.backbone_2d is None else [self.backbone_2d(frame)]
+        return self.neck(paddle.concat(self.join(motion, appearance), axis=1))
 
     def join(self, motion: list[Tensor], appearance: list[Tensor]) -> list[Tensor]:
         """The branches that there are, in the order of their channels."""
@@ -100,6 +106,15 @@ class YOWO(VideoModel):
         if self.backbone_3d is None:
             return super().describe(inputs)
         return self.backbone_3d(inputs["clip"]).mean([2, 3, 4])
+
+    @property
+    def sliding(self) -> Sliding | None:
+        """The model for clips that move on, unless it has context or clips too short to have anything in common."""
+        branch = self.backbone_3d
+        if self.context is not None or not isinstance(branch, ClipBackbone):
+            return None
+        sliding = Sliding(self, branch, lambda features, frame: {"raw": self.head(self.fuse(features, frame))})
+        return sliding if self.input.sampling["num_frames"] > 2 * sliding.padding + 1 else None
 
     @property
     def anchors(self) -> Anchors:
