@@ -1,6 +1,6 @@
 """What pip-audit knows about the installed packages, and whether it could look at all.
 
-Of packages that the index it asks has no advisories on, pip-audit says "no known vulnerabilities found" and ends with 0;
+Of packages that its index has no advisories on, pip-audit says "no known vulnerabilities found" and ends with 0;
 so it does of all where PyPI is reached through a mirror, which has the files and not the advisories.
 """
 
