@@ -106,13 +106,18 @@ def export(
 
 def trace(model: VideoModel, inputs: Arrays, outputs: list[str], folder: Path) -> Graph:
     """Write `model.json` and `model.pdiparams`, with normalisations folded."""
-    spec: Any = {
-        name: paddle.static.InputSpec([None, *item.shape], item.dtype, name)
-        for name, item in model.input.spec().items()
-    }
+    spec = input_specs(model)
     static = paddle.jit.to_static(ExportGraph(fold_norms(model, inputs)), input_spec=[spec], full_graph=True)
     paddle.jit.save(static, str(folder / "model"))
     return Graph({"model": folder / "model.json", "weights": folder / "model.pdiparams"}, outputs)
+
+
+def input_specs(model: VideoModel) -> Any:
+    """The inputs of a model by name, in batches of any size, as Paddle traces them."""
+    return {
+        name: paddle.static.InputSpec([None, *item.shape], item.dtype, name)
+        for name, item in model.input.spec().items()
+    }
 
 
 def write_facts(folder: Path, model: VideoModel, config: Config, graphs: dict[str, Graph]) -> None:
