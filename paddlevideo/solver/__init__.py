@@ -9,6 +9,7 @@ from paddle import nn, optimizer
 from paddle.optimizer import lr
 
 from paddlevideo.registry import OPTIMIZERS, SCHEDULES
+from paddlevideo.solver.checks import check_factor
 from paddlevideo.solver.clips import Clip
 from paddlevideo.solver.groups import freeze, in_groups
 from paddlevideo.types import Node
@@ -183,12 +184,13 @@ def build_optimizer(node: Node, model: nn.Layer) -> Any:
 
     Raises:
         TypeError: no learning rate, or one that is not a number.
-        ValueError: a group without parameters.
+        ValueError: a group without parameters, or a rate that is negative or no number.
     """
     rate = node.get("learning_rate")
     if isinstance(rate, Mapping):
         rate = SCHEDULES.build(rate)
     elif not isinstance(rate, (int, float)) or isinstance(rate, bool):
         raise TypeError(f"OPTIMIZER.learning_rate should be a number such as 1.0e-4 or a schedule, got {rate!r}")
+    check_factor("OPTIMIZER.learning_rate", rate.last_lr if isinstance(rate, Schedule) else rate)
     arguments = {key: value for key, value in node.items() if key not in BESIDE}
     return OPTIMIZERS.build(arguments, learning_rate=rate, parameters=in_groups(model, node))

@@ -41,6 +41,10 @@ class Shown:
     histograms: bool = False
     graph: bool = False
 
+    def __post_init__(self) -> None:
+        if self.images < 0:
+            raise ValueError(f"visualdl: images should be at least 0, got {self.images}")
+
     @property
     def measures(self) -> bool:
         """Whether predictions are needed."""

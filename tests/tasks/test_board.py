@@ -55,3 +55,5 @@ def test_a_run_shows_what_it_is_asked_for(tiny_config: Config, tmp_path: Path) -
     assert len(tags["image"]) == 1
     with pytest.raises(TypeError, match="visualdl has no argument 'image'; did you mean 'images'"):
         Trainer(dataclasses.replace(config, visualdl={"image": 1}))
+    with pytest.raises(ValueError, match="images should be at least 0, got -1"):
+        Trainer(dataclasses.replace(config, visualdl={"images": -1}))
