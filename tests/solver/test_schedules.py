@@ -65,6 +65,18 @@ def test_a_rate_that_is_no_rate_is_refused(rate: Any) -> None:
         build_optimizer({"name": "Adam", "learning_rate": rate}, paddle.nn.Linear(1, 1))
 
 
+@pytest.mark.parametrize(("name", "key"), [("Adam", "weight_decay"), ("Momentum", "momentum"), ("AdamW", "epsilon")])
+@pytest.mark.parametrize("value", [-0.1, math.nan])
+def test_numbers_of_an_optimizer_that_are_none_are_refused(name: str, key: str, value: float) -> None:
+    with pytest.raises(ValueError, match=rf"OPTIMIZER\.{key} should be a finite number from 0, got {value}"):
+        build_optimizer({"name": name, "learning_rate": 0.1, key: value}, paddle.nn.Linear(1, 1))
+
+
+def test_half_a_cosine_has_a_length() -> None:
+    with pytest.raises(ValueError, match="T_max should be at least 1, got 0"):
+        SCHEDULES.build({"name": "CosineAnnealingDecay", "learning_rate": 1.0, "T_max": 0})
+
+
 def test_a_schedule_counts_batches_where_it_is_asked_to() -> None:
     node = {"name": "PerIteration", "then": EPOCHS}
     schedule = SCHEDULES.build(node)
