@@ -1,6 +1,6 @@
 # make demo: from a fresh clone to boxes on a video. make motion: the same with classes of whole videos.
 # make test: the whole suite. make ablation: what each branch is worth.
-# make fuzz: damaged files. make audit: unsafe code, and packages with known vulnerabilities; needs the network.
+# make fuzz: damaged files. make audit: unsafe code, and packages with known vulnerabilities; needs https://pypi.org.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -56,7 +56,7 @@ lint: $(BIN)/installed
 audit: $(BIN)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[audit]'
 	$(BIN)/bandit --quiet --recursive --severity-level medium paddlevideo main.py tools data benchmarks
-	$(BIN)/pip-audit --skip-editable
+	$(BIN)/python tools/audit.py
 
 clean:
 	rm -rf $(DEMO) output inference predictions

@@ -217,7 +217,7 @@ def _check(tree: Tree, path: Path) -> Config:
         "keep",
     )
     for key, bound in {**dict.fromkeys(from_one, 1), "seed": 0, "num_workers": 0, "save_minutes": 0}.items():
-        if (value := tree.get(key)) is not None and value < bound:
+        if (value := tree.get(key)) is not None and not value >= bound:  # a NaN is neither
             raise ValueError(f"{path}: {key} should be at least {bound}, got {value}")
     if (share := tree.get("ema")) is not None and not 0 < share < 1:
         raise ValueError(f"{path}: ema should be above 0 and below 1, such as 0.999, got {share}")

@@ -63,6 +63,7 @@ def test_classes_come_from_a_file(base: Path, tmp_path: Path) -> None:
         ("MODEL: {name: A}\nepochs: 1e-4", TypeError, "epochs should be int, got '1e-4'"),
         ("MODEL: {name: A}\nepochs: true", TypeError, "epochs should be int"),
         ("MODEL: {name: A}\nepochs: 0", ValueError, "epochs should be at least 1"),
+        ("MODEL: {name: A}\nsave_minutes: .nan", ValueError, "save_minutes should be at least 0"),
         ("MODEL: {name: A}\naccumulation_reduction: max", TypeError, "one of sum, mean"),
         ("MODEL: [1]", TypeError, "MODEL should be a mapping"),
         ("MODEL: {name: A}\nMETRIC: {name: B}", TypeError, "METRIC should be a list of mappings"),

@@ -9,6 +9,7 @@ from paddle import nn, optimizer
 from paddle.optimizer import lr
 
 from paddlevideo.registry import OPTIMIZERS, SCHEDULES
+from paddlevideo.solver.checks import check_factor
 from paddlevideo.solver.clips import Clip
 from paddlevideo.solver.groups import freeze, in_groups
 from paddlevideo.types import Node
@@ -84,6 +85,8 @@ class CosineAnnealingDecay(lr.CosineAnnealingDecay, Schedule):
     """Follow half a cosine from `learning_rate` to `eta_min` over `T_max` epochs."""
 
     def __init__(self, learning_rate: float, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803 - Paddle's name
+        if T_max < 1:
+            raise ValueError(f"CosineAnnealingDecay: T_max should be at least 1, got {T_max}")
         super().__init__(learning_rate, T_max, eta_min)
 
 
@@ -183,12 +186,16 @@ def build_optimizer(node: Node, model: nn.Layer) -> Any:
 
     Raises:
         TypeError: no learning rate, or one that is not a number.
-        ValueError: a group without parameters.
+        ValueError: a group without parameters, or a number that is negative or none.
     """
     rate = node.get("learning_rate")
     if isinstance(rate, Mapping):
         rate = SCHEDULES.build(rate)
     elif not isinstance(rate, (int, float)) or isinstance(rate, bool):
         raise TypeError(f"OPTIMIZER.learning_rate should be a number such as 1.0e-4 or a schedule, got {rate!r}")
+    check_factor("OPTIMIZER.learning_rate", rate.last_lr if isinstance(rate, Schedule) else rate)
     arguments = {key: value for key, value in node.items() if key not in BESIDE}
+    for key, value in arguments.items():
+        if isinstance(value, (int, float)):
+            check_factor(f"OPTIMIZER.{key}", value)
     return OPTIMIZERS.build(arguments, learning_rate=rate, parameters=in_groups(model, node))

@@ -8,6 +8,7 @@ import paddle
 from paddle import Tensor, nn
 
 from paddlevideo.registry import CLIPS
+from paddlevideo.solver.checks import check_factor
 from paddlevideo.types import Node
 
 
@@ -16,6 +17,7 @@ class GlobalNorm(nn.ClipGradByGlobalNorm):
     """Scale all gradients together so that their common L2 norm is at most `clip_norm`."""
 
     def __init__(self, clip_norm: float) -> None:
+        check_factor("GlobalNorm: clip_norm", clip_norm, above_zero=True)
         super().__init__(clip_norm)
 
 
@@ -24,6 +26,7 @@ class ParameterNorm(nn.ClipGradByNorm):
     """Scale the gradient of each parameter so that its L2 norm is at most `clip_norm`."""
 
     def __init__(self, clip_norm: float) -> None:
+        check_factor("ParameterNorm: clip_norm", clip_norm, above_zero=True)
         super().__init__(clip_norm)
 
 
@@ -32,6 +35,9 @@ class ValueRange(nn.ClipGradByValue):
     """Cut every number of a gradient off at `max` and `min`, or `-max` without it."""
 
     def __init__(self, max: float, min: float | None = None) -> None:
+        check_factor("ValueRange: max", max, above_zero=True)
+        if min is not None and not min < max:
+            raise ValueError(f"ValueRange: min should be less than max, got {min} and {max}")
         super().__init__(max, min)
 
 

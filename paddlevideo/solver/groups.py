@@ -15,6 +15,7 @@ from typing import Any
 from paddle import Tensor, nn
 
 from paddlevideo.registry import OPTIMIZERS, construct, suggestion
+from paddlevideo.solver.checks import check_factor
 from paddlevideo.types import Node
 from paddlevideo.utils.norms import norms_of
 
@@ -26,6 +27,10 @@ class Group:
     match: str
     learning_rate: float = 1.0
     weight_decay: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_factor(f"OPTIMIZER.groups: learning_rate of {self.match!r}", self.learning_rate)
+        check_factor(f"OPTIMIZER.groups: weight_decay of {self.match!r}", self.weight_decay)
 
 
 def freeze(model: nn.Layer, patterns: Sequence[str]) -> None:
@@ -61,7 +66,7 @@ def in_groups(model: nn.Layer, node: Node) -> list[Any]:
 
     Raises:
         TypeError: a group has something else than `match`, `learning_rate`, `weight_decay`.
-        ValueError: a group is left without a parameter.
+        ValueError: a group is left without a parameter, or has a factor that is negative or no number.
     """
     trainable = {name: value for name, value in model.named_parameters() if not value.stop_gradient}
     given = node.get("groups", [])

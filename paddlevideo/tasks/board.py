@@ -12,7 +12,9 @@ import numpy as np
 from paddle import nn
 
 from paddlevideo.loader.datasets import SampleDataset
+from paddlevideo.modeling.models import VideoModel
 from paddlevideo.tasks.answers import Answers
+from paddlevideo.tasks.board_graph import write_graph
 from paddlevideo.tasks.journal import BOARD
 from paddlevideo.types import Prediction
 from paddlevideo.utils.files import output_folder
@@ -29,13 +31,17 @@ class Shown:
         images: test samples, evenly spread, that are drawn with answers and truths after each measurement.
         pr_curves: of each class and of all, after each measurement.
         histograms: of every parameter and its running statistics, after each epoch.
-        graph: the layers of the network as text; VisualDL's own drawing of a graph needs Paddle's old file format.
+        graph: the layers of the network and what happens in them.
     """
 
     images: int = 0
     pr_curves: bool = False
     histograms: bool = False
     graph: bool = False
+
+    def __post_init__(self) -> None:
+        if self.images < 0:
+            raise ValueError(f"visualdl: images should be at least 0, got {self.images}")
 
     @property
     def measures(self) -> bool:
@@ -65,10 +71,10 @@ class Board:
         if self.writer is not None:
             self.writer.close()
 
-    def network(self, model: nn.Layer) -> None:
+    def network(self, model: VideoModel) -> None:
         """Show the layers."""
         if self.writer is not None and self.shown.graph:
-            self.writer.add_text("network", f"```\n{model}\n```", 0)
+            write_graph(model, Path(self.writer.logdir))
 
     def weights(self, model: nn.Layer, step: int) -> None:
         """Show how the numbers of each parameter are spread."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -108,10 +108,14 @@ def export(
     return folder
 
 
-def trace(model: VideoModel | Sliding, inputs: dict[str, InputSpec], outputs: list[str], folder: Path) -> Graph:
+def input_specs(inputs: Mapping[str, InputSpec]) -> Any:
+    """Inputs by name, in batches of any size, as Paddle traces them."""
+    return {name: paddle.static.InputSpec([None, *item.shape], item.dtype, name) for name, item in inputs.items()}
+
+
+def trace(model: VideoModel | Sliding, inputs: Mapping[str, InputSpec], outputs: list[str], folder: Path) -> Graph:
     """Write `model.json` and `model.pdiparams`."""
-    spec: Any = {name: paddle.static.InputSpec([None, *item.shape], item.dtype, name) for name, item in inputs.items()}
-    static = paddle.jit.to_static(ExportGraph(model), input_spec=[spec], full_graph=True)
+    static = paddle.jit.to_static(ExportGraph(model), input_spec=[input_specs(inputs)], full_graph=True)
     paddle.jit.save(static, str(folder / "model"))
     return Graph({"model": folder / "model.json", "weights": folder / "model.pdiparams"}, outputs)
 

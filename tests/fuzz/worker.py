@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import sys
+import time
 import zlib
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -18,7 +19,8 @@ import numpy as np
 from tests.fuzz.mutations import Rng
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SECONDS = 20.0  # that an input may take
+SECONDS = 20.0  # of a processor that an input may take
+PATIENCE = 10  # times as long by the clock, as others may use the processor or stop this program
 MEMORY = 2**30  # bytes that it may take
 ROOM = 3 * MEMORY  # of address space: what asks for more gets a MemoryError, and the machine lives on
 DOCUMENTED = (ValueError, KeyError, TypeError, OSError, FloatingPointError, RuntimeError)  # as in utils/command.py
@@ -186,11 +188,11 @@ class Fuzzer:
         """What comes of the input `number` of a target."""
         try:
             self.connection.send((name, number))
-            while self.connection.poll(SECONDS if name in self.prepared else 120):
+            while self._answers(SECONDS if name in self.prepared else 6 * SECONDS):
                 if (outcome := self.connection.recv()) is not None:
                     return Outcome(*outcome)
                 self.prepared.add(name)
-            found = Outcome("hang", f"not done after {SECONDS:g} s")
+            found = Outcome("hang", f"not done after {SECONDS:g} s of a processor")
         except (EOFError, ConnectionError):
             self.process.join()
             found = Outcome("crash", f"the process ended with {self.process.exitcode}")
@@ -198,6 +200,19 @@ class Fuzzer:
         self.process.join()
         self._start()
         return found
+
+    def _answers(self, seconds: float) -> bool:
+        """Whether an answer comes before the process has used so many seconds, or `PATIENCE` times as many are over."""
+        used, start = self._seconds(), time.monotonic()
+        while not self.connection.poll(0.5):
+            if self._seconds() - used > seconds or time.monotonic() - start > PATIENCE * seconds:
+                return False
+        return True
+
+    def _seconds(self) -> float:
+        """What the process has used of a processor."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def _start(self) -> None:
         context = get_context("spawn")

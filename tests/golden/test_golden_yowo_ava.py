@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import paddle
 import pytest
 
 from paddlevideo.modeling.heads import YOWOHead
@@ -27,7 +26,7 @@ def test_loss_parts_total_and_gradient(name: str) -> None:
     raw.stop_gradient = False
     probabilities = ClassProbabilities(labels.shape[-1], POSES)
     loss = MultiLabelRegionLoss(anchors, probabilities, case["class_ratio"].tolist())
-    losses = loss.from_centres(raw, paddle.to_tensor(case["target_boxes"]), paddle.to_tensor(labels))
+    losses = loss.from_centres(raw, case["target_boxes"], labels)
     losses["loss"].backward()
     for theirs, ours in PARTS.items():
         assert losses[ours].item() == pytest.approx(float(case[f"loss_{theirs}"]), rel=1e-4, abs=1e-6), theirs

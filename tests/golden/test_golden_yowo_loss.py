@@ -11,7 +11,7 @@ import pytest
 
 from paddlevideo.modeling.heads import YOWOHead
 from paddlevideo.modeling.losses import RegionLoss
-from paddlevideo.modeling.losses.region_loss import Assignment
+from paddlevideo.modeling.losses.assignment import assign
 from paddlevideo.modeling.postprocess import DetectionNMS
 from tests.conftest import golden_path, golden_roots
 
@@ -55,7 +55,7 @@ def test_loss_parts_total_and_gradient(case: dict[str, npt.NDArray[np.float32]])
     boxes, labels = official_rows(case["target"])
     raw = raw_of(case["pred"], len(anchors))
     raw.stop_gradient = False
-    losses = RegionLoss(anchors).from_centres(raw, paddle.to_tensor(boxes), paddle.to_tensor(labels))
+    losses = RegionLoss(anchors).from_centres(raw, boxes, labels)
     losses["loss"].backward()
     for theirs, ours in PARTS.items():
         expected = float(case[f"loss_{theirs}"])
@@ -66,32 +66,26 @@ def test_loss_parts_total_and_gradient(case: dict[str, npt.NDArray[np.float32]])
     assert losses["recall"].item() == pytest.approx(boxes_found / max(boxes_there, 1))
 
 
-def dense(found: Assignment, values: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """Values of matched boxes on the grid `[B, A, H, W]`, 0 elsewhere; `shape` is `B, H, W, A`."""
-    grid = np.zeros(np.prod(shape), np.float32)
-    owns = found.owns.numpy() > 0
-    grid[found.index.numpy()[owns]] = values[owns]
-    return grid.reshape(shape).transpose(0, 3, 1, 2)
-
-
 def test_assignment(case: dict[str, npt.NDArray[np.float32]]) -> None:
     anchors = pairs(case["anchors"])
     boxes, labels = official_rows(case["target"])
-    cells = raw_of(case["pred"], len(anchors)).transpose([0, 3, 4, 1, 2])
-    loss = RegionLoss(anchors)
-    found = loss.assign(cells, paddle.to_tensor(boxes), paddle.to_tensor(labels >= 0))
-    shape = tuple(cells.shape[:4])
-    on_grid = [dense(found, column, shape) for column in found.xywh.numpy().T]
-    for name, ours in zip(("tx", "ty", "tw", "th"), on_grid, strict=True):
-        np.testing.assert_allclose(ours, case[name], atol=2e-5, err_msg=name)
-    np.testing.assert_array_equal(dense(found, labels.ravel().astype(np.float32), shape), case["tcls"])
-    is_object = found.is_object.numpy().reshape(shape).transpose(0, 3, 1, 2)
-    is_free = found.is_free.numpy().reshape(shape).transpose(0, 3, 1, 2)
+    raw = raw_of(case["pred"], len(anchors)).numpy()
+    found = assign(raw, boxes, labels >= 0, np.array(anchors, np.float32), ignore_threshold=0.6)
+
+    def dense(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Values of matched boxes on the grid `[B, A, H, W]`, 0 elsewhere."""
+        grid = np.zeros(case["coord_mask"].shape, np.float32)
+        grid.reshape(-1)[found.index] = values
+        return grid
+
+    for name, ours in zip(("tx", "ty", "tw", "th"), found.xywh.T, strict=True):
+        np.testing.assert_allclose(dense(ours), case[name], atol=2e-5, err_msg=name)
+    np.testing.assert_array_equal(dense(labels.ravel()[found.box]), case["tcls"])
+    is_object = dense(np.ones(len(found.index), np.float32))
     np.testing.assert_array_equal(is_object, case["coord_mask"])
     np.testing.assert_array_equal(is_object, case["cls_mask"])
-    np.testing.assert_array_equal(5 * is_object + is_free, case["conf_mask"])
-    confidence = found.confidence.numpy().reshape(shape).transpose(0, 3, 1, 2)
-    np.testing.assert_allclose(confidence, case["tconf"], atol=1e-5)
+    np.testing.assert_array_equal(np.where(found.is_ignored, 0, 1) + 4 * is_object, case["conf_mask"])
+    np.testing.assert_allclose(found.confidence, case["tconf"], atol=1e-5)
 
 
 def decode_cases() -> list[str]:

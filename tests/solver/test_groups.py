@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,12 @@ def test_the_first_group_that_matches_has_a_parameter() -> None:
         ([{"match": "0", "lr": 1.0}], TypeError, r"OPTIMIZER\.groups\.0 has no argument 'lr'"),
         ([{"match": "0", "learning_rate": "1e-4"}], TypeError, "learning_rate should be float, got '1e-4'"),
         ({"match": "0"}, TypeError, "should be a list such as"),
+        ([{"match": "0", "learning_rate": -1.0}], ValueError, "learning_rate of '0' should be a finite number from 0"),
+        (
+            [{"match": "0", "weight_decay": math.nan}],
+            ValueError,
+            "weight_decay of '0' should be a finite number from 0",
+        ),
     ],
 )
 def test_wrong_groups_are_named(groups: Any, error: type[Exception], said: str) -> None:
@@ -88,6 +95,20 @@ def test_frozen_parts_stay_and_keep_their_statistics() -> None:
         freeze(model, "0")
     with pytest.raises(ValueError, match=r"expected 3\.weight and 3\.bias to match both or not at all"):
         freeze(model, ["3.weight"])
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize(
+    ("name", "key"), [("GlobalNorm", "clip_norm"), ("ParameterNorm", "clip_norm"), ("ValueRange", "max")]
+)
+def test_limits_that_turn_gradients_around_or_lose_them_are_refused(name: str, key: str, limit: float) -> None:
+    with pytest.raises(ValueError, match=f"{name}: {key} should be a finite number above 0, got {limit}"):
+        Clip({"name": name, key: limit})
+
+
+def test_an_empty_range_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"min should be less than max, got 2\.0 and 1\.0"):
+        Clip({"name": "ValueRange", "max": 1.0, "min": 2.0})
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import paddle
 import pytest
 
@@ -54,6 +57,24 @@ def test_optimizer_reads_the_rate_of_the_batch() -> None:
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"iterations from 1 and a factor in 0\.\.1"):
         SCHEDULES.build({"name": "LinearWarmup", "then": EPOCHS, **wrong})
+
+
+@pytest.mark.parametrize("rate", [-0.1, math.nan, math.inf, {**EPOCHS, "learning_rate": math.nan}])
+def test_a_rate_that_is_no_rate_is_refused(rate: Any) -> None:
+    with pytest.raises(ValueError, match=r"OPTIMIZER\.learning_rate should be a finite number from 0"):
+        build_optimizer({"name": "Adam", "learning_rate": rate}, paddle.nn.Linear(1, 1))
+
+
+@pytest.mark.parametrize(("name", "key"), [("Adam", "weight_decay"), ("Momentum", "momentum"), ("AdamW", "epsilon")])
+@pytest.mark.parametrize("value", [-0.1, math.nan])
+def test_numbers_of_an_optimizer_that_are_none_are_refused(name: str, key: str, value: float) -> None:
+    with pytest.raises(ValueError, match=rf"OPTIMIZER\.{key} should be a finite number from 0, got {value}"):
+        build_optimizer({"name": name, "learning_rate": 0.1, key: value}, paddle.nn.Linear(1, 1))
+
+
+def test_half_a_cosine_has_a_length() -> None:
+    with pytest.raises(ValueError, match="T_max should be at least 1, got 0"):
+        SCHEDULES.build({"name": "CosineAnnealingDecay", "learning_rate": 1.0, "T_max": 0})
 
 
 def test_a_schedule_counts_batches_where_it_is_asked_to() -> None:

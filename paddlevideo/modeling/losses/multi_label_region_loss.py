@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import paddle
-from paddle import Tensor
 
 from paddlevideo.modeling.heads.yowo_head import ClassProbabilities
 from paddlevideo.modeling.losses.class_terms import balanced_focal, class_shares
-from paddlevideo.modeling.losses.region_loss import Assignment, RegionLoss
+from paddlevideo.modeling.losses.region_loss import RegionLoss
 from paddlevideo.registry import LOSSES
+from paddlevideo.types import FloatArray, IntArray
 
 
 @LOSSES.register
@@ -46,7 +46,14 @@ class MultiLabelRegionLoss(RegionLoss):
         self.probabilities = probabilities
         self.class_ratio = class_shares(class_ratio, probabilities.num_classes, "MultiLabelRegionLoss")
 
-    def _classes(self, logits: Tensor, labels: Tensor, found: Assignment) -> Tensor:
-        ratio = paddle.to_tensor(self.class_ratio, logits.dtype)
-        cost = balanced_focal(self.probabilities(logits), labels, ratio, self.focal_gamma)
-        return self.class_scale * (cost * found.owns).sum() / found.owns.sum().clip(min=1)
+    def _classes(self, logits: FloatArray, labels: IntArray) -> tuple[float, FloatArray]:
+        """Cost, and gradient `[R, C]`, of `logits [R, C]` with `labels [R, C]`."""
+        if not len(logits):
+            return 0.0, logits
+        with paddle.enable_grad(), paddle.amp.auto_cast(enable=False):
+            said = paddle.to_tensor(logits, stop_gradient=False)
+            ratio = paddle.to_tensor(self.class_ratio, said.dtype)
+            cost = balanced_focal(self.probabilities(said), paddle.to_tensor(labels), ratio, self.focal_gamma)
+            cost = self.class_scale * cost.mean()
+            (gradient,) = paddle.grad(cost, said)
+        return float(cost), gradient.numpy()

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import paddle
+import numpy as np
 from paddle import Tensor, nn
-from paddle.nn import functional as F
 
-from paddlevideo.modeling.boxes import centred_iou, xyxy_to_cxcywh
-from paddlevideo.modeling.heads.yowo_head import decode_boxes
-from paddlevideo.modeling.losses.class_terms import exists, focal
+from paddlevideo.modeling.losses.assignment import Assignment, assign, sigmoid
+from paddlevideo.modeling.losses.known_gradient import focal, smooth_l1, with_gradient
 from paddlevideo.registry import LOSSES
-from paddlevideo.types import Tensors
+from paddlevideo.types import FloatArray, IntArray, Tensors
 
-
-@dataclass(frozen=True)
-class Assignment:
-    """Which prediction answers for which box, and what it should have said. Nothing here has a gradient."""
-
-    index: Tensor  # [B * N] into the flattened (sample, row, column, anchor) axis; 0 where `owns` is 0
-    owns: Tensor  # [B * N], 1 where the row is a box that was not overwritten by a later one, else 0
-    xywh: Tensor  # [B * N, 4]: offset in the cell, logarithm of the size over the anchor's
-    iou: Tensor  # [B * N], of the box with what is predicted there now
-    is_object: Tensor  # [B * H * W * A], 1 where a prediction answers for a box
-    is_free: Tensor  # [B * H * W * A], 1 where nothing is there and saying so is asked for
-    confidence: Tensor  # [B * H * W * A], target of the confidence
+PARTS = ("x", "y", "w", "h", "confidence", "class")
 
 
 @LOSSES.register
 class RegionLoss(nn.Layer):
     """Smooth L1 on boxes, weighted squares on confidence, focal loss on the class; all are sums over the batch.
+
+    Computed in numpy together with its gradient, since starting Paddle's operators would take most of its time.
 
     Args:
         anchors: `[A, 2]`, width and height in grid cells.
@@ -54,7 +42,7 @@ class RegionLoss(nn.Layer):
         focal_gamma: float = 2.0,
     ) -> None:
         super().__init__()
-        self.anchors = anchors
+        self.anchors = np.asarray(anchors, np.float32)
         self.coord_scale = coord_scale
         self.object_scale = object_scale
         self.noobject_scale = noobject_scale
@@ -73,84 +61,55 @@ class RegionLoss(nn.Layer):
             Scalars: `loss`, its summands `x, y, w, h, confidence, class`, and the share of boxes already found,
             `recall`.
         """
-        return self.from_centres(raw, xyxy_to_cxcywh(targets["boxes"]), targets["labels"])
+        boxes = targets["boxes"].numpy()
+        low, high = boxes[..., :2], boxes[..., 2:]
+        return self.from_centres(raw, np.concatenate([(low + high) / 2, high - low], -1), targets["labels"].numpy())
 
-    def from_centres(self, raw: Tensor, boxes: Tensor, labels: Tensor) -> Tensors:
+    def from_centres(self, raw: Tensor, boxes: FloatArray, labels: IntArray) -> Tensors:
         """As `forward`, for boxes given as centre and size, fractions of the frame."""
-        with paddle.amp.auto_cast(enable=False):
-            cells = raw.astype("float32").transpose([0, 3, 4, 1, 2])  # [B, H, W, A, 5 + C]
-            is_box = exists(labels)
-            found = self.assign(cells.detach(), boxes.astype("float32"), is_box)
-            said = paddle.gather(cells.flatten(0, 3), found.index)  # [B * N, 5 + C]
-            parts = self._coordinates(said, found)
-            parts["confidence"] = self._confidence(cells[..., 4].flatten(), found)
-            parts["class"] = self._classes(said[:, 5:], labels.flatten(0, 1), found)
-            present = is_box.flatten().astype("float32")
-            recall = ((found.iou > 0.5).astype("float32") * present).sum() / present.sum().clip(min=1)
-            return {"loss": paddle.add_n(list(parts.values())), **parts, "recall": recall}
+        said = raw.detach().astype("float32").numpy()
+        with np.errstate(over="ignore", invalid="ignore"):  # whoever trains looks at the loss
+            costs, gradient, recall = self.measure(said, boxes, labels)
+        numbers = dict(zip((*PARTS, "recall"), np.array([*costs, recall], np.float32), strict=True))
+        return {"loss": with_gradient(raw, sum(costs), gradient), **numbers}
 
-    @paddle.no_grad()
-    def assign(self, cells: Tensor, boxes: Tensor, is_box: Tensor) -> Assignment:
-        """Match boxes to predictions: the cell of the centre, and the anchor of nearest shape (YOLOv2, sec. 2).
-
-        Of several boxes with the same cell and anchor the last one stays.
+    def measure(self, raw: FloatArray, boxes: FloatArray, labels: IntArray) -> tuple[list[float], FloatArray, float]:
+        """The parts of the loss, the gradient of their sum by the predictions, and the share of boxes that are found.
 
         Args:
-            cells: raw predictions `[B, H, W, A, 5 + C]`.
+            raw: `[B, A, 5 + C, H, W]`.
             boxes: `[B, N, 4]`, centre and size as fractions of the frame.
-            is_box: `[B, N]`, False for padding.
+            labels: see `forward`.
         """
-        batch, height, width, num_anchors = cells.shape[:4]
-        count = height * width * num_anchors  # M
-        frame = paddle.to_tensor([width, height, width, height], "float32")
-        grid = boxes * frame * is_box.unsqueeze(-1).astype("float32")  # padding overlaps nothing
-        rows = grid.flatten(0, 1)  # [B * N, 4]
-        centre, size = rows[:, :2], rows[:, 2:]
-        anchors = paddle.to_tensor(self.anchors, "float32")
-        shared = paddle.minimum(size.unsqueeze(1), anchors).prod(-1)  # [B * N, A]
-        anchor = (shared / (size.prod(-1, keepdim=True) + anchors.prod(-1) - shared)).argmax(-1)
-        cell = paddle.minimum(F.relu(centre.floor()), frame[:2] - 1)
+        labels = labels.reshape(*boxes.shape[:2], -1)  # [B, N, 1 or C]
+        found = assign(raw, boxes, labels[..., 0] >= 0, self.anchors, self.ignore_threshold)
+        gradient = np.zeros(raw.shape, np.float32)
+        confidence, gradient[:, :, 4] = self._confidence(raw[:, :, 4], found)
 
-        column, row = cell.astype("int64").unbind(-1)
-        place = (row * width + column) * num_anchors + anchor  # [B * N], in the sample
-        number = paddle.arange(len(place))
-        index = (place + number // is_box.shape[1] * count) * is_box.flatten().astype("int64")
-        owns = (is_box & ~_is_overwritten(index.reshape(is_box.shape), is_box)).flatten().astype("float32")
+        cells, slopes = (array.reshape(-1, raw.shape[2], raw[0, 0, 0].size) for array in (raw, gradient))
+        grid, cell = np.divmod(found.index, cells.shape[2])
+        said = cells[grid, :, cell]  # [R, 5 + C]
+        xywh, slopes[grid, :4, cell] = self._coordinates(said[:, :4], found)
+        cost, slopes[grid, 5:, cell] = self._classes(said[:, 5:], labels.reshape(-1, labels.shape[2])[found.box])
+        return [*xywh, confidence, cost], gradient, found.recall
 
-        predicted = decode_boxes(cells[..., :4], self.anchors).flatten(1, 3)  # [B, M, 4]
-        overlap = centred_iou(predicted.unsqueeze(1), grid.unsqueeze(2))  # [B, N, M]
-        best = overlap.max(1).flatten()
-        iou = paddle.gather(overlap.flatten(), number * count + place)
-        scale = paddle.log(size.clip(min=1e-9) / paddle.gather(anchors, anchor))
-        marks = paddle.scatter_nd(index.unsqueeze(1), paddle.stack([owns, owns * iou], -1), [batch * count, 2])
-        is_object, confidence = marks.unbind(-1)
-        return Assignment(
-            index=index,
-            owns=owns,
-            xywh=paddle.concat([centre - cell, scale], -1),
-            iou=iou,
-            is_object=is_object,
-            is_free=(best <= self.ignore_threshold).astype("float32") * (1 - is_object),
-            confidence=confidence,
-        )
+    def _coordinates(self, said: FloatArray, found: Assignment) -> tuple[FloatArray, FloatArray]:
+        """Cost `[4]` of x, y, w and h, and gradient `[R, 4]`."""
+        xy = sigmoid(said[:, :2])
+        cost, slope = smooth_l1(np.concatenate([xy, said[:, 2:]], -1) - found.xywh)
+        slope[:, :2] *= xy * (1 - xy)
+        return 0.5 * self.coord_scale * cost.sum(0), 0.5 * self.coord_scale * slope
 
-    def _coordinates(self, said: Tensor, found: Assignment) -> Tensors:
-        xywh = paddle.concat([F.sigmoid(said[:, :2]), said[:, 2:4]], axis=-1)
-        error = F.smooth_l1_loss(xywh, found.xywh, reduction="none")  # [B * N, 4]
-        x, y, w, h = (0.5 * self.coord_scale * (error * found.owns.unsqueeze(1)).sum(0)).unbind()
-        return {"x": x, "y": y, "w": w, "h": h}
+    def _confidence(self, said: FloatArray, found: Assignment) -> tuple[float, FloatArray]:
+        """Cost, and gradient `[B, A, H, W]`."""
+        weight = np.where(found.is_ignored, np.float32(0), np.float32(self.noobject_scale))
+        weight.reshape(-1)[found.index] = self.object_scale
+        confidence = sigmoid(said)
+        error = confidence - found.confidence
+        slope = weight * error
+        return 0.5 * float((slope * error).sum()), slope * confidence * (1 - confidence)
 
-    def _confidence(self, raw: Tensor, found: Assignment) -> Tensor:
-        weight = self.object_scale * found.is_object + self.noobject_scale * found.is_free
-        return 0.5 * (weight * (F.sigmoid(raw) - found.confidence) ** 2).sum()
-
-    def _classes(self, logits: Tensor, labels: Tensor, found: Assignment) -> Tensor:
-        return self.class_scale * (focal(logits, labels, self.focal_gamma) * found.owns).sum()
-
-
-def _is_overwritten(index: Tensor, is_box: Tensor) -> Tensor:
-    """Whether a later box has the same index; `[B, N]` in and out."""
-    rows = index.shape[1]
-    later = paddle.triu(paddle.ones([rows, rows]), 1).astype("bool")
-    same = (index.unsqueeze(2) == index.unsqueeze(1)) & is_box.unsqueeze(1) & later
-    return same.any(-1)
+    def _classes(self, logits: FloatArray, labels: IntArray) -> tuple[float, FloatArray]:
+        """Cost, and gradient `[R, C]`, of `logits [R, C]` where `labels [R, 1]` should be."""
+        cost, slope = focal(logits, labels[:, 0], self.focal_gamma)
+        return self.class_scale * float(cost.sum()), self.class_scale * slope

@@ -48,7 +48,7 @@ class VideoModel(nn.Layer):
 
     @abstractmethod
     def loss(self, outputs: Tensors, targets: Tensors) -> Tensors:
-        """Scalars: `loss` is minimised, the others are logged."""
+        """Scalars: `loss` is a tensor and minimised, the others are tensors or numbers of numpy and logged."""
 
     def describe(self, inputs: Tensors) -> Tensor:
         """What a bank of long-term features keeps of each sample, `[B, D]`.

@@ -54,6 +54,16 @@ def test_class_term_is_a_mean_over_boxes_and_the_others_are_those_of_the_region_
     assert both["class"].item() == pytest.approx(np.mean(alone), rel=1e-5)
 
 
+@pytest.mark.parametrize("kind", [MultiLabelRegionLoss, YOWOPlusLoss])
+def test_the_loss_is_the_same_where_no_gradient_is_asked_for(kind: type) -> None:
+    loss, raw = make(kind)
+    targets = {"boxes": BOXES, "labels": LABELS}
+    with paddle.no_grad():
+        without = loss(raw, targets)["loss"].item()
+    raw.stop_gradient = False
+    assert without == loss(raw, targets)["loss"].item()
+
+
 def test_class_ratio_without_several_labels_is_refused() -> None:
     with pytest.raises(ValueError, match=r"set head\.exclusive, or remove it"):
         YOWOPlusLoss([[32.0, 32.0]], class_ratio=[0.1])

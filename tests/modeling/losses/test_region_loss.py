@@ -93,11 +93,34 @@ def test_of_two_boxes_with_one_cell_and_anchor_the_later_counts(raw: paddle.Tens
         assert both[part].item() == pytest.approx(alone[part].item(), rel=1e-5), part
 
 
-def test_a_box_at_the_far_edge_belongs_to_the_last_cell(raw: paddle.Tensor) -> None:
-    boxes = paddle.to_tensor([[[1.0, 1.0, 0.2, 0.2]], [[0.5, 0.5, 0.2, 0.2]]])  # centre and size
-    cells = raw.transpose([0, 3, 4, 1, 2])
-    found = RegionLoss(ANCHORS).assign(cells, boxes, paddle.to_tensor([[True], [False]]))
-    assert found.index.numpy()[0] // len(ANCHORS) == 4 * 4 - 1
+SCALED = {  # which parts a weight multiplies, and which numbers of a prediction that concerns
+    "coord_scale": (("x", "y", "w", "h"), slice(0, 4)),
+    "class_scale": (("class",), slice(5, None)),
+    "object_scale": ((), slice(4, 5)),
+    "noobject_scale": ((), slice(4, 5)),
+}
+
+
+@pytest.mark.parametrize("scale", SCALED)
+def test_a_weight_multiplies_its_terms_and_their_gradient_alone(scale: str, raw: paddle.Tensor) -> None:
+    boxes = targets([(0, 0.1, 0.1, 0.4, 0.6), (2, 0.5, 0.5, 0.9, 0.9)], [(1, 0.2, 0.2, 0.3, 0.9)])
+    parts, numbers = SCALED[scale]
+    none, once, thrice = (RegionLoss(ANCHORS, **{scale: factor})(raw, boxes) for factor in (0.0, 1.0, 3.0))
+    for part in parts:
+        assert none[part].item() == 0 < once[part].item()
+        assert thrice[part].item() == pytest.approx(3 * once[part].item())
+    without, one, three = (paddle.grad(losses["loss"], raw)[0].numpy() for losses in (none, once, thrice))
+    np.testing.assert_allclose(three - without, 3 * (one - without), atol=1e-5)
+    assert np.abs(one - without)[:, :, numbers].max() > 0.01
+    assert np.abs(np.delete(one - without, np.arange(8)[numbers], axis=2)).max() == 0
+
+
+def test_a_prediction_that_is_no_number_makes_the_loss_none_and_a_huge_one_stays_finite(raw: paddle.Tensor) -> None:
+    broken, boxes = raw.detach(), targets([(0, 0.1, 0.1, 0.3, 0.3)], [])
+    broken[:, :, 2] = 1e4  # the width of every box overflows
+    assert math.isfinite(RegionLoss(ANCHORS)(broken, boxes)["loss"].item())
+    broken[1, 0, 4, 0, 0] = float("nan")
+    assert math.isnan(RegionLoss(ANCHORS)(broken, boxes)["loss"].item())
 
 
 def test_saturated_logits_stay_finite() -> None:
