@@ -114,7 +114,8 @@ class YOWO(VideoModel):
         if self.context is not None or not isinstance(branch, ClipBackbone):
             return None
         sliding = Sliding(self, branch, lambda features, frame: {"raw": self.head(self.fuse(features, frame))})
-        return sliding if self.input.sampling["num_frames"] > 2 * sliding.padding + 1 else None
+        _, num_frames, *_ = self.input.spec()["clip"].shape
+        return sliding if num_frames is not None and num_frames > 2 * sliding.padding + 1 else None
 
     @property
     def anchors(self) -> Anchors:
