@@ -1,8 +1,9 @@
 """Milliseconds a frame of a network that keeps its work on frames for their next clips, beside one that does not.
 
 Every engine and precision that offers it has a process of its own. Both networks get the same clips, each moved on by
-`--stride` frames, and take turns, so that whatever else the machine does meets both. Without `-m` the network of `-c`
-is exported with weights of chance: they take as long as others.
+`--stride` frames, and take turns of some clips, so that whatever else the machine does meets both, and neither always
+finds the other's weights in the cache. Without `-m` the network of `-c` is exported with weights of chance: they take
+as long as others.
 """
 
 from __future__ import annotations
@@ -19,18 +20,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from paddlevideo.config import load_config
-from paddlevideo.engines import ENGINES, obstacle
+from paddlevideo.engines import ENGINES, Network, obstacle
 from paddlevideo.tasks.benchmark import machine
 from paddlevideo.tasks.exporter import REUSING, export
 from paddlevideo.tasks.graphs import differences
 from paddlevideo.tasks.parts import build_model
 from paddlevideo.tasks.predictor import Predictor, read_facts, read_sliding
+from paddlevideo.types import Arrays, FloatArray
 from paddlevideo.utils.command import run_command
 from paddlevideo.utils.cpu import available_cores, use_threads
 from paddlevideo.utils.device import use_device
 from paddlevideo.utils.process import in_own_process
 
-WARM_UP = 3  # clips; the first of them is computed as a whole
+TURN = 5  # clips; the first ones, of which one is computed as a whole, are not counted
 
 
 def measure(
@@ -41,21 +43,27 @@ def measure(
     use_threads(threads)
     networks = [Predictor.from_export(folder, engine, precision, threads, reuse).network for reuse in (0, 1)]
     channels, length, height, width = read_facts(folder)["inputs"]["clip"]
-    shape = (1, channels, length + stride * (WARM_UP + frames), height, width)
-    video = np.random.default_rng(0).random(shape, np.float32)
+    video = np.random.default_rng(0).random((1, channels, length + stride * (TURN + frames), height, width), np.float32)
     times: tuple[list[float], list[float]] = ([], [])
     difference = 0.0
-    for number in range(WARM_UP + frames):
-        inputs = {"clip": np.ascontiguousarray(video[:, :, stride * number :][:, :, :length])}
-        answers = []
-        for network, taken in zip(networks, times, strict=True):
-            start = time.perf_counter()
-            answers.append(network(inputs))
-            taken.append(1000 * (time.perf_counter() - start))
-        whole, reused = answers
-        difference = max(difference, *(one.relative for one in differences(reused, whole)))
-    without, with_reuse = (float(np.median(taken[WARM_UP:])) for taken in times)
+    for first in range(0, TURN + frames, TURN):
+        starts = range(first, min(first + TURN, TURN + frames))
+        clips = [np.ascontiguousarray(video[:, :, stride * k : stride * k + length]) for k in starts]
+        whole, reused = (turn(network, clips, taken) for network, taken in zip(networks, times, strict=True))
+        for answers in zip(reused, whole, strict=True):
+            difference = max(difference, *(one.relative for one in differences(*answers)))
+    without, with_reuse = (float(np.median(taken[TURN:])) for taken in times)
     return without, with_reuse, difference
+
+
+def turn(network: Network, clips: Sequence[FloatArray], taken: list[float]) -> list[Arrays]:
+    """The answers to some clips; the milliseconds of each are added to `taken`."""
+    answers = []
+    for clip in clips:
+        start = time.perf_counter()
+        answers.append(network({"clip": clip}))
+        taken.append(1000 * (time.perf_counter() - start))
+    return answers
 
 
 def run(arguments: Sequence[str] | None) -> None:
