@@ -1,6 +1,6 @@
 # make demo: from a fresh clone to boxes on a video. make motion: the same with classes of whole videos.
 # make test: the whole suite. make ablation: what each branch is worth.
-# make fuzz: damaged files. make audit: unsafe code, and packages with known vulnerabilities; needs https://pypi.org.
+# make fuzz: damaged files. make audit: unsafe code, and packages with known vulnerabilities; needs Python's package index.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin

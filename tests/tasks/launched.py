@@ -31,12 +31,14 @@ def start(config: Config, folder: Path, *arguments: str) -> subprocess.Popen[str
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def finish(process: subprocess.Popen[str], seconds: float = 120) -> tuple[int, str]:
+def finish(process: subprocess.Popen[str], seconds: float = 600) -> tuple[int, str]:
     """Exit code of the launcher and all that was said."""
     try:
         said, _ = process.communicate(timeout=seconds)
     finally:
-        process.kill()
+        if process.poll() is None:
+            process.terminate()  # it ends what it started
+            process.communicate(timeout=60)
     return process.returncode, said
 
 
