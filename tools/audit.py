@@ -44,7 +44,7 @@ def check(report: str, said: str) -> None:
     except (ValueError, KeyError, TypeError) as error:
         reason = said.strip().rpartition("\n")[2]
         raise ValueError(
-            f"pip-audit gave no report: {reason}; `make audit` installs it, and it needs to reach Python's package index"
+            f"pip-audit gave no report: {reason}; `make audit` installs it, and it has to reach Python's package index"
         ) from error
     unknown = [f"{p['name']} ({p['skip_reason']})" for p in packages if p.get("skip_reason", EDITABLE) != EDITABLE]
     compared = [package for package in packages if "vulns" in package]
@@ -53,8 +53,8 @@ def check(report: str, said: str) -> None:
         raise ValueError("\n".join(["vulnerabilities are known; update these packages:", *found]))
     if unknown:
         raise ValueError(
-            f"nothing is known about {len(unknown)} packages, of which the first is {unknown[0]}. A mirror of it has "
-            "no advisories: run this where Python's package index itself, and no copy of it, is asked"
+            f"nothing is known about {len(unknown)} packages, of which the first is {unknown[0]}. A copy of "
+            "Python's package index has no advisories: run this where the index itself is asked"
         )
 
 
