@@ -28,7 +28,7 @@ def test_a_vulnerability_is_named_with_the_version_that_mends_it() -> None:
 
 
 def test_what_could_not_be_looked_up_does_not_pass() -> None:
-    with pytest.raises(ValueError, match=r"nothing is known about 1 packages.*absent.*mirror"):
+    with pytest.raises(ValueError, match=r"nothing is known about 1 packages.*absent.*has no advisories"):
         check(CLEAN, ABSENT)
 
 
