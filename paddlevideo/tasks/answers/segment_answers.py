@@ -95,7 +95,7 @@ class SegmentAnswers(Answers):
             }
             if any("label" in row for row in rows):
                 prediction["labels"] = np.array([self.classes.index(row["label"]) for row in rows], np.int64)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
             raise ValueError(f"{path}: {video}: expected segments with scores ({error}); {REMEDY}") from error
         if not all(np.isfinite(column).all() for column in prediction.values()):
             raise ValueError(f"{path}: {video}: expected finite numbers, got nan or inf; {REMEDY}")
