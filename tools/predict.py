@@ -1,4 +1,4 @@
-"""Find actions in videos, cameras and network streams: an annotated mp4, JSON lines and tubes for each."""
+"""Find actions in videos, cameras, network streams and files of features, and write files about each of them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from paddlevideo.loader.live import Connection
+from paddlevideo.tasks.feature_files import extract_files
 from paddlevideo.tasks.predictor_options import add_predictor_options, load_predictor
 from paddlevideo.tasks.streaming import StreamOptions, predict_streams
-from paddlevideo.utils.command import run_command
+from paddlevideo.utils.command import chosen_config, run_command
 from paddlevideo.utils.device import use_device
 from paddlevideo.utils.files import output_folder
 from paddlevideo.utils.logging import start_logging
@@ -27,8 +28,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--input",
         required=True,
         help="video, folder of videos or of numbered frames, pattern, number of a camera (0, 1, ...), or an address "
-        "such as rtsp://HOST/PATH",
+        "such as rtsp://HOST/PATH; for a network that reads features, files of them",
     )
+    parser.add_argument(
+        "--extractor",
+        metavar="WEIGHTS",
+        help="for a network that reads features: what describes the videos of -i; its config.yaml lies beside it",
+    )
+    parser.add_argument("--every", type=int, default=16, help="with --extractor: frames of a snippet (default: 16)")
     add_predictor_options(parser)
     parser.add_argument("-o", "--output", default="predictions", help="folder (default: predictions)")
     parser.add_argument("--threshold", type=float, help="leave out answers below this score (default for boxes: 0.3)")
@@ -50,6 +57,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def described(args: argparse.Namespace, folder: Path) -> list[str]:
+    """Files of features of the videos that were named."""
+    config = chosen_config(None, args.extractor, plugins=args.plugin)
+    return list(map(str, extract_files(config, args.extractor, args.input, folder, args.every)))
+
+
 def run(args: argparse.Namespace) -> None:
     """Predict all of the input."""
     start_logging()
@@ -66,8 +79,9 @@ def run(args: argparse.Namespace) -> None:
     )
     connection = Connection(args.timeout, args.reconnect)
     predictor = load_predictor(args)
-    streams = predictor.sources(args.input, connection, args.realtime)
     folder = output_folder(args.output)
+    inputs = [args.input] if args.extractor is None else described(args, folder / "features")
+    streams = [source for text in inputs for source in predictor.sources(text, connection, args.realtime)]
     with stop_on_signals() as stop:
         predict_streams(predictor, streams, folder, options, stop)
 

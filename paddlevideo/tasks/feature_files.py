@@ -33,7 +33,7 @@ from paddlevideo.utils.files import output_folder, write_atomically, write_json
 from paddlevideo.utils.logging import Progress, logger
 
 
-def extract_files(config: Config, weights: str | Path, text: str, folder: Path, every: int) -> None:
+def extract_files(config: Config, weights: str | Path, text: str, folder: Path, every: int) -> list[Path]:
     """Describe the snippets of videos with a trained model, and write the files.
 
     Args:
@@ -42,6 +42,9 @@ def extract_files(config: Config, weights: str | Path, text: str, folder: Path, 
         text: which videos, see `find_sources`.
         folder: where the files go.
         every: frames of a snippet.
+
+    Returns:
+        The files of features.
 
     Raises:
         FileNotFoundError: there is no such video.
@@ -65,6 +68,7 @@ def extract_files(config: Config, weights: str | Path, text: str, folder: Path, 
         features = describe_video(model, config, source, name, every)
         write_features(folder, name, source, features, every)
     logger.info("features of %d videos are in %s", len(paths), folder)
+    return [folder / f"{name}.npy" for name in names]
 
 
 @paddle.no_grad()

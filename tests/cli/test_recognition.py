@@ -100,6 +100,27 @@ def test_features_of_videos(
     assert "none.mp4: no such file" in capsys.readouterr().err
 
 
+def test_videos_are_described_for_a_network_that_reads_features(
+    recogniser: Path, motion_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what a network of features would be given is looked at; BMN's own tests have one."""
+    predict, given = load_script("tools/predict.py"), []
+
+    class Reader:
+        def sources(self, text: str, *_: object) -> list[str]:
+            given.append(text)
+            return [text]
+
+    monkeypatch.setattr(predict, "load_predictor", lambda args: Reader())
+    monkeypatch.setattr(predict, "predict_streams", lambda predictor, streams, *_: given.append(len(streams)))
+    pattern = str(motion_data / "videos" / "Up" / "*.mp4")
+    extractor = ["--extractor", str(recogniser / "best.pdparams"), "--every", "10"]
+    assert predict.main(["-i", pattern, "-o", str(tmp_path), *extractor]) == 0
+    names = sorted(path.stem for path in (motion_data / "videos" / "Up").glob("*.mp4"))
+    assert given == [*(str(tmp_path / "features" / f"{name}.npy") for name in names), len(names)]
+    assert all(2 <= len(np.load(path)) <= 4 for path in given[:-1])
+
+
 @pytest.fixture(scope="module")
 def several(motion_config: Config) -> Config:
     """Three views of each video; batches of three, and shares of two processes, do not end with a video."""
