@@ -1,4 +1,4 @@
-"""Measure a file of detections, which main.py --test has written, with any metrics; no network is needed."""
+"""Measure a file of answers, which main.py --test has written, with any metrics; no network is needed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from paddlevideo.utils.logging import start_logging
 def run(arguments: Sequence[str] | None) -> None:
     """Parse the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("detections", type=Path, help="detections.jsonl of a test")
+    parser.add_argument("detections", type=Path, help="detections.jsonl, scores.jsonl or another such file of a test")
     parser.add_argument("-c", "--config", type=Path, required=True, help="yaml file of that test")
     parser.add_argument(
         "-o", "--override", action="append", default=[], metavar="KEY=VALUE",

@@ -97,7 +97,8 @@ class Subject:
             stream = StoredStream(self.row.video)
             steps = (Step(stream, sample) for sample in self.predictor.open(stream))
             for _, inputs, meta in batches(steps, 1, self.predictor.input):
-                yield self.predictor.batch(inputs, meta)
+                if meta:  # frames after the last answer have none
+                    yield self.predictor.batch(inputs, meta)
 
     def turn(self, frames: int) -> tuple[float, float]:
         """Milliseconds a frame, from the video to detections and of the network alone."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -23,6 +23,7 @@ from safetensors.numpy import save
 from paddlevideo import registry
 from paddlevideo.config import Config, load_config
 from paddlevideo.loader.datasets import ActionDataset
+from paddlevideo.loader.datasets.labelled_videos import read_list
 from paddlevideo.loader.feature_bank import read_bank, write_bank
 from paddlevideo.loader.features import read_duration, read_features
 from paddlevideo.loader.frames import open_source
@@ -36,6 +37,7 @@ from paddlevideo.tasks.detection_file import read_detections
 from paddlevideo.tasks.exporter import export
 from paddlevideo.tasks.parts import build_model, build_pipeline
 from paddlevideo.tasks.predictor import Predictor
+from paddlevideo.tasks.score_file import read_scores
 from paddlevideo.tasks.streaming import StreamOptions, predict_streams
 from paddlevideo.utils.safe_pickle import load_pickle
 from paddlevideo.weights import read_weights
@@ -64,6 +66,8 @@ from tests.loader.test_frames import picture, write_video
 from tests.loader.test_index import HEADER, VIDEO
 from tests.tasks.test_detection_file import HEADER as DETECTIONS
 from tests.tasks.test_detection_file import SAMPLE
+from tests.tasks.test_score_file import HEADER as SCORE_HEADER
+from tests.tasks.test_score_file import SAMPLE as SCORE
 from tests.weights.test_files import SHUFFLENET
 from tests.weights.torch_writer import write_torch_file
 
@@ -300,6 +304,11 @@ def segments(path: Path) -> None:
         read_segments(path, "training", ("Run", "Sit"), strict=strict)
 
 
+def list_of_videos(kind: Literal["videos", "frames"]) -> Callable[[Path], object]:
+    """Reads a list whose labels are of three classes."""
+    return lambda path: list(read_list(path, path.parent, kind, 3))
+
+
 def index_to_bank(path: Path) -> None:
     """Write a file for every video, as the extraction of features does."""
     for video in read_index(path).videos:
@@ -320,6 +329,7 @@ SAMPLES = [DETECTIONS, SAMPLE, {**SAMPLE, "id": "b/00002"}]
 ACTIONS = {"annotations": [{"segment": [1.5, 9], "label": "Run"}, {"segment": [10, 12.5], "label": "Sit"}]}
 SEGMENTS = {"v_a": {"duration_second": 12.5, "subset": "training", **ACTIONS}}
 RESULTS = {"version": "1", "results": {"a": [{"segment": [1.5, 9], "score": 0.5, "label": "Run"}]}, "external_data": {}}
+SCORES = [SCORE_HEADER, SCORE, {**SCORE, "id": "b.mp4"}]
 CONFIG = tiny_config().to_dict()
 FACTS = {
     "graphs": {"paddle": {"files": {"model": "model.json", "weights": "model.pdiparams"}, "settings": {}}},
@@ -381,6 +391,14 @@ TARGETS = {
             mixed(from_tree(SAMPLES, as_lines), from_text(as_lines(SAMPLES).decode())),
             read_detections,
         ),
+        Target(
+            "scores",
+            "s.jsonl",
+            mixed(from_tree(SCORES, as_lines), from_text(as_lines(SCORES).decode())),
+            read_scores,
+        ),
+        Target("list of videos", "a.list", from_text("a/b.mp4 0\nc d.mp4 2\n"), list_of_videos("videos")),
+        Target("list of frames", "a.list", from_text("a/b 12 0\nc d 9 2\n"), list_of_videos("frames")),
         Target("cvat", "a.xml", from_text(EXPORT), converter("cvat")),
         Target(
             "voc",

@@ -81,6 +81,7 @@ def test_views_of_a_video_are_samples_of_their_own(tmp_path: Path) -> None:
         (["a.mp4 0", ""], {}, r"some\.list:2: expected path, label"),
         (["a.mp4 0", "b.mp4 Run"], {}, r"some\.list:2: expected path, label"),
         (["a.mp4 -1"], {}, r"some\.list:1: expected path, label"),
+        ([f"a.mp4 {'1' * 5000}"], {}, r"some\.list:1: expected path, label"),
         (["a.mp4 3"], {}, r"some\.list:1: label should be below 3, the number of `classes`, got 3; labels start at 0"),
         (["a.mp4 0", "b.mp4 1", "a.mp4 2"], {}, r"some\.list:3: a\.mp4 is in line 1 already"),
         (["a 0"], {"kind": "frames"}, r"some\.list:1: expected path, number of frames, label"),
@@ -99,6 +100,9 @@ def test_malformed_lists_are_refused_with_their_line(
 def test_media_that_are_missing_or_damaged_are_named_with_their_line(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"gone\.list: no such list of videos"):
         dataset(str(tmp_path / "gone.list"))
+    (tmp_path / "bytes.list").write_bytes(b"a.mp4 0\n\xff\xd5.mp4 1\n")
+    with pytest.raises(ValueError, match=r"bytes\.list:2: expected text in UTF-8"):
+        dataset(str(tmp_path / "bytes.list"))
     (tmp_path / "text.mp4").write_text("no video")
     data = dataset(write_list(tmp_path, "gone.mp4 0", "text.mp4 1"))
     with pytest.raises(FileNotFoundError, match=r"some\.list:1: .*gone\.mp4: no such video file"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from paddlevideo.loader.transforms import Transform
 from paddlevideo.registry import DATASETS
 from paddlevideo.types import FrameInput, Frames, InputTransform, Node, Sample
 
+_NUMBER = re.compile(r"[0-9]{1,9}")
 COLUMNS = {"videos": ("path", "label"), "frames": ("path", "number of frames", "label")}
 
 
@@ -130,9 +132,12 @@ def read_list(path: Path, root: Path, kind: Literal["videos", "frames"], num_cla
         raise FileNotFoundError(f"{path}: no such list of videos; build it as the README of the dataset says")
     columns = COLUMNS[kind]
     first: dict[str, int] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        where, parts = f"{path}:{number}", line.rsplit(maxsplit=len(columns) - 1)
-        if len(parts) != len(columns) or not all(part.isascii() and part.isdigit() for part in parts[1:]):
+    for number, raw in enumerate(path.read_bytes().splitlines(), start=1):
+        where, line = f"{path}:{number}", raw.decode("utf-8", "replace")
+        parts = line.rsplit(maxsplit=len(columns) - 1)
+        if "\ufffd" in line:
+            raise ValueError(f"{where}: expected text in UTF-8, got {line[:100]!r}; write the list anew")
+        if len(parts) != len(columns) or not all(_NUMBER.fullmatch(part) for part in parts[1:]):
             raise ValueError(f"{where}: expected {', '.join(columns)} with spaces between, got {line[:100]!r}")
         name, *counts, label = parts[0], *map(int, parts[1:])
         if label >= num_classes:
