@@ -11,6 +11,7 @@ import numpy as np
 from paddlevideo.types import FloatArray
 
 HOW = "write it with tools/extract_features.py"
+LONGEST = 1e9  # seconds of a video
 
 
 def read_features(path: Path) -> FloatArray:
@@ -26,8 +27,9 @@ def read_features(path: Path) -> FloatArray:
         features = np.load(path, allow_pickle=False)
         if not isinstance(features, np.ndarray) or features.dtype.kind not in "fiu":
             raise ValueError("no array of numbers")
-    except (ValueError, OSError, EOFError) as error:
-        raise ValueError(f"{path}: expected an array [T, D] of numbers in npy format ({error}); {HOW}") from error
+    except Exception as error:  # a damaged array can fail in any way
+        problem = str(error) or type(error).__name__
+        raise ValueError(f"{path}: expected an array [T, D] of numbers in npy format ({problem}); {HOW}") from error
     if features.ndim != 2 or 0 in features.shape:
         raise ValueError(f"{path}: expected features [T, D], time first, got {list(features.shape)}; {HOW}")
     finite = np.isfinite(features).all(1)
@@ -58,5 +60,5 @@ def read_duration(path: Path) -> float:
 
 
 def is_duration(value: object) -> TypeGuard[float]:
-    """Whether a value from a file is a finite number above 0."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
+    """Whether a value from a file is a number above 0, up to `LONGEST`."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= LONGEST

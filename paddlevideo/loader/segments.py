@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from paddlevideo.loader.features import is_duration
+from paddlevideo.loader.features import LONGEST, is_duration
 from paddlevideo.registry import suggestion
 from paddlevideo.types import IntArray
 from paddlevideo.utils.logging import logger
@@ -143,4 +143,4 @@ class _Reader:
 
 
 def _is_time(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LONGEST

@@ -29,20 +29,19 @@ def untrained(folder: Path) -> tuple[str, int]:
 
 
 def test_videos_become_features_and_features_proposals(sample_data: Path, tmp_path: Path) -> None:
-    videos = sorted((sample_data / "videos").glob("*/*_c01.mp4"))[:4]
+    videos = sorted((sample_data / "videos" / "Hop").glob("*.mp4"))[:3]
     weights, width = untrained(tmp_path)
     features = tmp_path / "features"
     extract = load_script("tools/extract_features.py")
-    for video in videos:
-        given = ["-w", weights, "-i", str(video), "-o", str(features), "--every", str(EVERY)]
-        assert extract.main(given) == 0
+    given = ["-w", weights, "-i", str(videos[0].parent), "-o", str(features), "--every", str(EVERY)]
+    assert extract.main(given) == 0
     annotation = {}
     for number, video in enumerate(videos):
         facts = json.loads((features / f"{video.stem}.json").read_text())
         assert np.load(features / f"{video.stem}.npy").shape == (-(-facts["num_frames"] // EVERY), width)
         annotation[video.stem] = {
             "duration": facts["duration"],
-            "subset": "validation" if number == 3 else "training",
+            "subset": "validation" if number == 2 else "training",
             "annotations": [{"segment": [0.2, facts["duration"] / 2], "label": "Hop"}],
         }
     (tmp_path / "annotations.json").write_text(json.dumps(annotation))
@@ -57,14 +56,19 @@ def test_videos_become_features_and_features_proposals(sample_data: Path, tmp_pa
     arguments = ["-c", str(CONFIGS / "localization" / "bmn.yaml"), "--device", "cpu"]
     assert main.main([*arguments, *(word for setting in settings for word in ("-o", setting))]) == 0
 
-    new = features / f"{videos[3].stem}.npy"
+    new = features / f"{videos[2].stem}.npy"
     predict = load_script("tools/predict.py")
     best = ["-w", str(tmp_path / "output" / "best.pdparams")]
     assert predict.main([*best, "-i", str(new), "-o", str(tmp_path / "found")]) == 0
-    rows = json.loads((tmp_path / "found" / f"{new.stem}.json").read_text())["results"][new.stem]
+    rows = json.loads((tmp_path / "found" / f"{new.stem}.segments.json").read_text())["results"][new.stem]
     duration = annotation[new.stem]["duration"]
     assert rows and all(0 <= row["segment"][0] < row["segment"][1] <= duration for row in rows)
     assert cv2.imread(str(tmp_path / "found" / f"{new.stem}.png")) is not None
+
+    from_video = ["-i", str(videos[2]), "--extractor", weights, "--every", str(EVERY), "-o", str(tmp_path / "again")]
+    assert predict.main([*best, *from_video]) == 0
+    names = [f"{folder}/{new.stem}.segments.json" for folder in ("found", "again")]
+    assert (tmp_path / names[0]).read_bytes() == (tmp_path / names[1]).read_bytes()
 
 
 def test_a_user_without_a_duration_is_told_where_it_belongs(tmp_path: Path) -> None:

@@ -25,11 +25,14 @@ from paddlevideo.config import Config, load_config
 from paddlevideo.loader.datasets import ActionDataset
 from paddlevideo.loader.datasets.labelled_videos import read_list
 from paddlevideo.loader.feature_bank import read_bank, write_bank
+from paddlevideo.loader.features import read_duration, read_features
 from paddlevideo.loader.frames import open_source
 from paddlevideo.loader.index import read_index, scan_index
 from paddlevideo.loader.live import StoredStream
+from paddlevideo.loader.segments import read_segments
 from paddlevideo.registry import INPUTS, METRICS, POSTPROCESS
 from paddlevideo.solver import build_optimizer
+from paddlevideo.tasks.answers import SegmentAnswers
 from paddlevideo.tasks.detection_file import read_detections
 from paddlevideo.tasks.exporter import export
 from paddlevideo.tasks.parts import build_model, build_pipeline
@@ -118,6 +121,12 @@ def as_mat_file(content: Any) -> bytes:
 
 def as_pickle(tree: Any) -> bytes:
     return pickle.dumps(tree, protocol=4)
+
+
+def as_npy(array: Any) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
 
 
 def as_npz(**arrays: Any) -> bytes:
@@ -290,6 +299,11 @@ def bank(path: Path) -> None:
     read_bank(path.parent, path.stem, 5)
 
 
+def segments(path: Path) -> None:
+    for strict in (True, False):
+        read_segments(path, "training", ("Run", "Sit"), strict=strict)
+
+
 def list_of_videos(kind: Literal["videos", "frames"]) -> Callable[[Path], object]:
     """Reads a list whose labels are of three classes."""
     return lambda path: list(read_list(path, path.parent, kind, 3))
@@ -312,6 +326,9 @@ PNG, JPEG = (cv2.imencode(end, picture(1))[1].tobytes() for end in (".png", ".jp
 CODECS = {".avi": "MJPG", ".mp4": "mp4v", ".mkv": "XVID", ".webm": "VP90"}
 INDEX = [HEADER, VIDEO, {**VIDEO, "id": "Sit/b", "boxes": [[1, 1, 1, 2, 3, 4], [2, 0, 5, 6, 7, 8]]}]
 SAMPLES = [DETECTIONS, SAMPLE, {**SAMPLE, "id": "b/00002"}]
+ACTIONS = {"annotations": [{"segment": [1.5, 9], "label": "Run"}, {"segment": [10, 12.5], "label": "Sit"}]}
+SEGMENTS = {"v_a": {"duration_second": 12.5, "subset": "training", **ACTIONS}}
+RESULTS = {"version": "1", "results": {"a": [{"segment": [1.5, 9], "score": 0.5, "label": "Run"}]}, "external_data": {}}
 SCORES = [SCORE_HEADER, SCORE, {**SCORE, "id": "b.mp4"}]
 CONFIG = tiny_config().to_dict()
 FACTS = {
@@ -360,6 +377,15 @@ TARGETS = {
             converter("neutral", "--to", "ava", "--to-option", "rate=1"),
         ),
         Target("feature bank", "a.npz", from_bytes(as_npz(frames=np.arange(9), features=np.ones((9, 4)))), bank),
+        Target("features", "a.npy", from_bytes(as_npy(np.ones((9, 4), np.float32))), read_features),
+        Target("facts", "a.json", from_tree({"duration": 12.5, "fps": 25}, as_json), read_duration),
+        Target("segments", "a.json", mixed(from_tree(SEGMENTS, as_json), from_text(json.dumps(SEGMENTS))), segments),
+        Target(
+            "segment results",
+            "a.json",
+            mixed(from_tree(RESULTS, as_json), from_text(json.dumps(RESULTS))),
+            SegmentAnswers(["Run", "Sit"]).read,
+        ),
         Target(
             "detections",
             "d.jsonl",

@@ -20,7 +20,7 @@ from paddlevideo.modeling.postprocess.proposal_soft_nms import pair_boundaries
 from paddlevideo.modeling.segments import soft_nms
 from paddlevideo.tasks.parts import build_model
 from tests.conftest import REPOSITORY
-from tests.golden.zoo_arrays import fill_bmn, rand, randn, read_arrays, read_json
+from tests.golden.temporal import fill_bmn, rand, randn, read_arrays, read_json
 
 PARTS = ("loss", "tem", "pem_reg", "pem_cls")
 Arrays = dict[str, npt.NDArray[Any]]

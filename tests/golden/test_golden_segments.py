@@ -9,7 +9,7 @@ import pytest
 
 from paddlevideo.metrics import ProposalRecall, SegmentMAP
 from paddlevideo.metrics.base import Metric
-from tests.golden.zoo_arrays import read_arrays, read_json
+from tests.golden.temporal import read_arrays, read_json
 
 RATES = {"AR@1": "AR1", "AR@5": "AR5", "AR@10": "AR10", "AR@100": "AR100", "AUC": "AUC"}
 Rows = dict[str, list[dict[str, Any]]]

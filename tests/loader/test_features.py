@@ -65,7 +65,12 @@ def test_the_duration_is_beside_the_features(tmp_path: Path) -> None:
     assert read_duration(tmp_path / "v.npy") == 12.5
 
 
-@pytest.mark.parametrize("content", ['{"duration": -1}', '{"duration": "12"}', '{"duration": NaN}', "{}", "[]", "{"])
+HUGE = f'{{"duration": {10**400}}}'
+
+
+@pytest.mark.parametrize(
+    "content", ['{"duration": -1}', '{"duration": "12"}', '{"duration": NaN}', "{}", "[]", "{", HUGE], ids=range(7)
+)
 def test_a_duration_that_is_none_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "v.json").write_text(content)
     with pytest.raises(ValueError, match=r"v\.json: .*\"duration\": SECONDS"):

@@ -120,7 +120,7 @@ def test_an_exported_network_answers_a_users_file_like_the_test(
     expected = json.loads((measured / "segments.json").read_text())["results"]
     for number in range(10, 15):
         name = f"v_{number:05d}"
-        rows = json.loads((tmp_path / "found" / f"{name}.json").read_text())["results"][name]
+        rows = json.loads((tmp_path / "found" / f"{name}.segments.json").read_text())["results"][name]
         wanted = expected[f"{number:05d}"]
         assert len(rows) == len(wanted)
         np.testing.assert_allclose([row["score"] for row in rows], [row["score"] for row in wanted], rtol=1e-4)
@@ -214,4 +214,5 @@ def test_the_threshold_leaves_segments_out(tmp_path: Path) -> None:
     writer = answers().stream_writer(tmp_path, source, StreamOptions(threshold=0.5), Event())
     writer.write({"meta": {"id": "v", "duration": 10.0}}, found())
     writer.close()
-    assert json.loads((tmp_path / "v.json").read_text())["results"] == {"v": [{"segment": [0.5, 2.0], "score": 0.75}]}
+    results = json.loads((tmp_path / "v.segments.json").read_text())["results"]
+    assert results == {"v": [{"segment": [0.5, 2.0], "score": 0.75}]}

@@ -95,7 +95,7 @@ class SegmentAnswers(Answers):
             }
             if any("label" in row for row in rows):
                 prediction["labels"] = np.array([self.classes.index(row["label"]) for row in rows], np.int64)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
             raise ValueError(f"{path}: {video}: expected segments with scores ({error}); {REMEDY}") from error
         if not all(np.isfinite(column).all() for column in prediction.values()):
             raise ValueError(f"{path}: {video}: expected finite numbers, got nan or inf; {REMEDY}")
@@ -153,7 +153,7 @@ class SegmentAnswers(Answers):
 
 
 class SegmentWriter:
-    """The files about one video: `NAME.json`, as a test writes it, and `NAME.png`, the best segments on its timeline.
+    """The files about one video: `NAME.segments.json`, as a test writes it, and `NAME.png`, the best ones over time.
 
     Args:
         answers: the kind of answers.
@@ -172,11 +172,12 @@ class SegmentWriter:
         meta = sample["meta"]
         sure = prediction["scores"] >= self.threshold
         kept = {key: value[sure] for key, value in prediction.items()}
-        write_results(self.folder / f"{self.name}.json", {self.name: self.answers.rows(meta, kept)})
+        write_results(self.folder / f"{self.name}.segments.json", {self.name: self.answers.rows(meta, kept)})
         bars = self.answers.bars(kept)
         write_picture(self.folder / f"{self.name}.png", draw_timeline(self.name, meta["duration"], bars))
         best = f", the best {bars[0].text}" if bars else ""
-        logger.info("%s: %d segments%s; wrote %s.{json,png}", self.name, sure.sum(), best, self.folder / self.name)
+        path = self.folder / self.name
+        logger.info("%s: %d segments%s; wrote %s.{segments.json,png}", self.name, sure.sum(), best, path)
 
     def close(self) -> None:
         """The files are complete already."""

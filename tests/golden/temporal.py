@@ -1,4 +1,4 @@
-"""Deterministic arrays of the reference folder of the other models, and BMN's names in its spelling."""
+"""Deterministic arrays of the reference folder of temporal models, and BMN's names in its spelling."""
 
 from __future__ import annotations
 
