@@ -84,8 +84,14 @@ def targets_of(config: Config, model: VideoModel, objects: bool) -> Tensors:
     return {name: paddle.to_tensor(value) for name, value in collate(samples)["targets"].items()}
 
 
+def without_files(config: Config) -> Config:
+    """Metrics that do without the files of a dataset, which need not be here."""
+    nodes = [{key: v for key, v in node.items() if not str(v).endswith(".json")} for node in config.METRIC]
+    return dataclasses.replace(config, METRIC=nodes)
+
+
 def test_all_parts_of_the_config_can_be_built(config: Config, model: VideoModel) -> None:
-    assert build_metrics(config)[0].primary
+    assert build_metrics(without_files(config))[0].primary
     assert answers_of(model.postprocess, config.classes).file_name == answers_of_config(config).file_name
     for phase in ("train", "test"):
         pipeline = build_pipeline(config.PIPELINE[phase], model.input)
