@@ -30,7 +30,8 @@ class OpenVINO(Engine):
         names = {name for item in compiled.inputs for name in item.get_names()}  # some inputs have several
 
         def run(inputs: Arrays) -> Arrays:
-            results = request.infer({name: contiguous(value) for name, value in inputs.items() if name in names})
+            arrays = {name: contiguous(value) for name, value in inputs.items() if name in names}
+            results = request.infer(arrays, share_inputs=True)  # without a copy
             return graph.named([results[k] for k in range(len(graph.outputs))])
 
         return run

@@ -111,7 +111,7 @@ def test_videos_are_described_for_a_network_that_reads_features(
             given.append(text)
             return [text]
 
-    monkeypatch.setattr(predict, "load_predictor", lambda args: Reader())
+    monkeypatch.setattr(predict, "load_predictor", lambda *_: Reader())
     monkeypatch.setattr(predict, "predict_streams", lambda predictor, streams, *_: given.append(len(streams)))
     pattern = str(motion_data / "videos" / "Up" / "*.mp4")
     extractor = ["--extractor", str(recogniser / "best.pdparams"), "--every", "10"]
