@@ -39,6 +39,7 @@ from paddlevideo.tasks.parts import build_model, build_pipeline
 from paddlevideo.tasks.predictor import Predictor
 from paddlevideo.tasks.score_file import read_scores
 from paddlevideo.tasks.streaming import StreamOptions, predict_streams
+from paddlevideo.utils.files import output_folder
 from paddlevideo.utils.safe_pickle import load_pickle
 from paddlevideo.weights import read_weights
 from paddlevideo.weights.darknet_file import LAYOUTS, numbers_of
@@ -185,7 +186,7 @@ def prepare_export(folder: Path) -> None:
 def predict(path: Path) -> None:
     predictor = Predictor.from_export(path.parent)
     stream = StoredStream(path.parent / "clip.avi")
-    predict_streams(predictor, [stream], path.parent / "out", StreamOptions(), Event())
+    predict_streams(predictor, [stream], output_folder(path.parent / "out"), StreamOptions(), Event())
 
 
 def read_boxes(path: Path) -> None:
