@@ -69,7 +69,7 @@ def network_time(predictor: Predictor, clips: Sequence[dict[str, np.ndarray]]) -
     """Seconds that the network alone takes for these packed clips, one after another."""
     seconds = 0.0
     for clip in clips:
-        inputs = predictor.input.unpack({name: array[None] for name, array in clip.items()})
+        inputs = predictor.input.unpack([clip])
         start = time.perf_counter()
         predictor.network(inputs)
         seconds += time.perf_counter() - start

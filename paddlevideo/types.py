@@ -7,7 +7,7 @@ frame that the boxes were annotated on). What a prediction holds depends on the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -25,6 +25,13 @@ Sample: TypeAlias = dict[str, Any]  # frames (or features), targets, meta
 Batch: TypeAlias = dict[str, Any]  # inputs, targets: Tensors; meta: list[Meta]
 Prediction: TypeAlias = dict[str, Any]  # numpy arrays such as boxes [K, 4], labels [K], scores [K]
 Node: TypeAlias = Mapping[str, Any]  # a part of a config: `name` and its arguments
+
+
+class Allocate(Protocol):
+    """Makes arrays whose values do not matter yet, like `np.empty`."""
+
+    def __call__(self, shape: tuple[int, ...], dtype: type[np.float32], /) -> FloatArray:
+        """A contiguous array."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +56,8 @@ class InputTransform(Protocol):
     def pack(self, sample: Sample) -> Arrays:
         """The first step: what the inputs of a sample follow from, in few bytes."""
 
-    def unpack(self, packed: Arrays) -> Arrays:
-        """The second step: packed arrays with a batch axis to inputs with a batch axis."""
+    def unpack(self, packed: Sequence[Arrays], empty: Allocate = np.empty) -> Arrays:
+        """The second step: packed arrays of samples to inputs with a batch axis; `empty` makes what is large."""
 
     def spec(self) -> dict[str, InputSpec]:
         """Shape and type of every input, without a batch axis."""

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -25,8 +25,11 @@ from paddlevideo.loader.collate import collate
 from paddlevideo.loader.datasets import SampleDataset, VideoDataset
 from paddlevideo.types import Arrays, Batch, Frames, Sample, Tensors
 from paddlevideo.utils import processes
+from paddlevideo.utils.arrays import RecycledMemory
 from paddlevideo.utils.signals import end_with_parent
+from paddlevideo.utils.threads import map_ahead
 
+THREADS = 2  # that unpack, each a batch
 RUN_FRAMES = 256  # at 224x224 they are 39 MB, as much as 4 clips of 16 frames in floats
 
 
@@ -77,13 +80,24 @@ class Batches(ABC):
         """How many batches there are."""
 
     @abstractmethod
-    def packed(self) -> Iterator[Batch]:
-        """The batches with packed inputs; arrays or tensors."""
+    def packed(self) -> Iterator[tuple[list[Arrays], Batch]]:
+        """The packed inputs of each sample of a batch, and what else the batch has, as arrays or tensors."""
 
     def __iter__(self) -> Iterator[Batch]:
-        for batch in self.packed():
-            inputs = self.dataset.input.unpack({key: np.from_dlpack(value) for key, value in batch["inputs"].items()})
-            yield {"inputs": _tensors(inputs), "targets": _tensors(batch["targets"]), "meta": batch["meta"]}
+        memory = RecycledMemory()
+
+        def unpacked(item: tuple[list[Arrays], Batch]) -> Batch:
+            packed, batch = item
+            return {**batch, "inputs": self.dataset.input.unpack(packed, memory.empty)}
+
+        for batch in map_ahead(unpacked, self.packed(), THREADS):
+            yield {"inputs": _tensors(batch["inputs"]), "targets": _tensors(batch["targets"]), "meta": batch["meta"]}
+
+    def load_packed(self, numbers: BatchSampler) -> Iterator[tuple[list[Arrays], Batch]]:
+        """Batches of samples with these numbers, made by the workers."""
+        for batch in self.load(self.dataset.packed, numbers, collate):
+            inputs = {key: np.from_dlpack(value) for key, value in batch["inputs"].items()}
+            yield [dict(zip(inputs, row, strict=True)) for row in zip(*inputs.values(), strict=True)], batch
 
     def load(self, read: Callable[[Any], Any], items: Any, collate_fn: Callable[[list[Any]], Any]) -> Iterator[Any]:
         """What `read` makes of the items of each list in `items`, collated, in order; see the class for errors."""
@@ -146,9 +160,9 @@ class ShuffledBatches(Batches):
         """How many batches there are."""
         return len(self.order)
 
-    def packed(self) -> Iterator[Batch]:
-        """The batches with packed inputs, as tensors."""
-        return self.load(self.dataset.packed, self.order, collate)
+    def packed(self) -> Iterator[tuple[list[Arrays], Batch]]:
+        """See `Batches`."""
+        return self.load_packed(self.order)
 
 
 class _SharedBatches(BatchSampler):
@@ -191,9 +205,9 @@ class SequentialBatches(Batches):
         first = min(self.share.rank * length, len(self.dataset) - length)
         return range(first, first + length)
 
-    def packed(self) -> Iterator[Batch]:
-        """The batches with packed inputs, as tensors."""
-        return self.load(self.dataset.packed, BatchSampler(sampler=self.own, batch_size=self.batch_size), collate)
+    def packed(self) -> Iterator[tuple[list[Arrays], Batch]]:
+        """See `Batches`."""
+        return self.load_packed(BatchSampler(sampler=self.own, batch_size=self.batch_size))
 
 
 class OverlappingBatches(SequentialBatches):
@@ -205,16 +219,11 @@ class OverlappingBatches(SequentialBatches):
 
     dataset: VideoDataset
 
-    def packed(self) -> Iterator[Batch]:
-        """The batches with packed inputs, as arrays."""
-        samples: list[Sample] = []
-        for sample in self._samples():
-            samples.append(sample)
-            if len(samples) == self.batch_size:
-                yield collate(samples)
-                samples = []
-        if samples:
-            yield collate(samples)
+    def packed(self) -> Iterator[tuple[list[Arrays], Batch]]:
+        """See `Batches`."""
+        samples = self._samples()
+        while group := list(islice(samples, self.batch_size)):
+            yield [sample.pop("inputs") for sample in group], collate(group)
 
     def _samples(self) -> Iterator[Sample]:
         runs = list(plan_runs(self.dataset, self.own))

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from paddlevideo.types import Batch, Sample
+from paddlevideo.utils.arrays import stacked
 
 
 def collate(samples: list[Sample]) -> Batch:
@@ -17,7 +18,8 @@ def collate(samples: list[Sample]) -> Batch:
     that no tensor is empty.
     """
     batch: Batch = {"meta": [sample["meta"] for sample in samples]}
-    batch["inputs"] = {key: np.stack([s["inputs"][key] for s in samples]) for key in samples[0]["inputs"]}
+    if "inputs" in samples[0]:
+        batch["inputs"] = stacked([sample["inputs"] for sample in samples])
     if "targets" in samples[0]:
         batch["targets"] = {key: _pad([s["targets"][key] for s in samples]) for key in samples[0]["targets"]}
     return batch

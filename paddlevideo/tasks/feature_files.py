@@ -19,8 +19,7 @@ import numpy as np
 import paddle
 
 from paddlevideo.config import Config
-from paddlevideo.loader.collate import collate
-from paddlevideo.loader.datasets.base import on_arrival, prepare, with_inputs
+from paddlevideo.loader.datasets.base import on_arrival, prepare
 from paddlevideo.loader.frames import FrameSource, open_source
 from paddlevideo.loader.samplers import Sampler
 from paddlevideo.loader.sources import find_sources
@@ -91,8 +90,7 @@ def describe_video(model: VideoModel, config: Config, source: FrameSource, name:
 
 
 def _inputs(model: VideoModel, transforms: Any, samples: list[Sample]) -> dict[str, paddle.Tensor]:
-    packed = [with_inputs(prepare(one, transforms, model.input), model.input.pack) for one in samples]
-    arrays = model.input.unpack(collate(packed)["inputs"])
+    arrays = model.input.unpack([model.input.pack(prepare(one, transforms, model.input)) for one in samples])
     return {key: paddle.to_tensor(value) for key, value in arrays.items()}
 
 

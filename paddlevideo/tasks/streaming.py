@@ -19,7 +19,6 @@ from threading import Event
 from types import TracebackType
 from typing import NamedTuple
 
-from paddlevideo.loader.collate import collate
 from paddlevideo.loader.live import Source
 from paddlevideo.modeling.models import InputTransform
 from paddlevideo.tasks.answers import StreamOptions, StreamWriter
@@ -125,8 +124,7 @@ def stack(samples: list[Sample], input: InputTransform) -> tuple[Arrays, list[Me
     """What a network is given for samples: inputs with a batch axis, and their meta."""
     if not samples:
         return {}, []
-    batch = collate(samples)
-    return input.unpack(batch["inputs"]), batch["meta"]
+    return input.unpack([sample["inputs"] for sample in samples]), [sample["meta"] for sample in samples]
 
 
 def samples_ahead(predictor: Predictor, stream: Source, options: StreamOptions, stop: Event) -> Iterator[Sample]:

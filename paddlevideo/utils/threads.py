@@ -6,11 +6,36 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 _LOOK_SECONDS = 0.1  # between looks at the stop event while nothing happens
+
+
+def map_ahead(function: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
+    """What a function makes of each item, in order, made by threads while the caller is busy.
+
+    Items are taken by the caller's thread. Of the results, one more than there are threads wait or are in the making.
+    An error of the iterable is raised where its item's result would have come.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        results: deque[Future[R]] = deque()
+        remaining = iter(items)
+        while True:
+            try:
+                results.append(pool.submit(function, next(remaining)))
+            except Exception as error:
+                end = error
+                break
+            if len(results) > threads:
+                yield results.popleft().result()
+        while results:
+            yield results.popleft().result()
+        if not isinstance(end, StopIteration):
+            raise end
 
 
 class Ahead(Generic[T]):

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from paddlevideo.types import Arrays, Frames, Sample
+from collections.abc import Sequence
+
+import numpy as np
+
+from paddlevideo.types import Allocate, Arrays, Frames, Sample
+from paddlevideo.utils.arrays import stacked
 
 
 class PlainInput:
@@ -17,5 +22,5 @@ class PlainInput:
     def pack(self, sample: Sample) -> Arrays:
         return {"clip": sample["frames"]}
 
-    def unpack(self, packed: Arrays) -> Arrays:
-        return packed
+    def unpack(self, packed: Sequence[Arrays], empty: Allocate = np.empty) -> Arrays:
+        return stacked(packed)

@@ -41,7 +41,7 @@ def test_predicting_a_folder_of_frames_equals_testing_it(trained: Path, eager: P
     folder, _, frame = sample["meta"]["id"].rpartition("/")
     streamed = list(eager.open(StoredStream(sample_data / "rgb-images" / folder)))
     assert [s["meta"]["frame"] for s in streamed] == list(range(1, sample["meta"]["num_frames"] + 1))
-    (clip,) = eager.input.unpack({"clip": streamed[int(frame) - 1]["inputs"]["clip"][None]}).values()
+    (clip,) = eager.input.unpack([streamed[int(frame) - 1]["inputs"]]).values()
     np.testing.assert_array_equal(clip[0], sample["inputs"]["clip"])
 
 

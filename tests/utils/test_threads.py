@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from paddlevideo.utils.threads import Ahead, stop_on_signals
+from paddlevideo.utils.threads import Ahead, map_ahead, stop_on_signals
 
 
 def test_items_come_in_order_and_then_the_error() -> None:
@@ -84,3 +84,37 @@ def test_a_signal_asks_first_and_is_told_at_the_end(number: signal.Signals) -> N
 def test_without_a_signal_nothing_is_raised() -> None:
     with stop_on_signals() as stop:
         stop.set()
+
+
+def test_map_ahead_keeps_the_order_and_looks_only_so_far_ahead() -> None:
+    taken = []
+
+    def items() -> Iterator[int]:
+        for number in range(10):
+            taken.append(number)
+            yield number
+
+    results = map_ahead(lambda number: number * number, items(), threads=2)
+    assert next(results) == 0
+    assert taken == [0, 1, 2]
+    assert list(results) == [number * number for number in range(1, 10)]
+
+
+def test_map_ahead_works_while_the_caller_is_busy() -> None:
+    begun = [threading.Event() for _ in range(3)]
+    results = map_ahead(lambda number: begun[number].set(), range(3), threads=2)
+    next(results)
+    assert begun[2].wait(10)
+    list(results)
+
+
+@pytest.mark.parametrize("where", ["items", "function"])
+def test_map_ahead_raises_what_went_wrong(where: str) -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        if where == "items":
+            raise ValueError("broken")
+        yield 0
+
+    with pytest.raises(ValueError if where == "items" else ZeroDivisionError):
+        list(map_ahead(lambda number: 1 // number, items(), threads=2))

@@ -9,7 +9,8 @@ import numpy as np
 
 from paddlevideo.modeling.inputs.clip_input import ClipInput
 from paddlevideo.registry import INPUTS
-from paddlevideo.types import Arrays, InputSpec, Sample
+from paddlevideo.types import Allocate, Arrays, InputSpec, Sample
+from paddlevideo.utils.arrays import stacked
 
 
 @INPUTS.register
@@ -70,6 +71,11 @@ class ClipWithContext(ClipInput):
         bank[: len(nearest)] = features[nearest]
         present = (np.arange(self.window) < len(nearest)).astype(np.float32)
         return {**super().pack(sample), "bank": bank, "present": present}
+
+    def unpack(self, packed: Sequence[Arrays], empty: Allocate = np.empty) -> Arrays:
+        """As `ClipInput`, with the banks along a batch axis."""
+        banks = stacked([{"bank": arrays["bank"], "present": arrays["present"]} for arrays in packed])
+        return {**super().unpack(packed, empty), **banks}
 
     def spec(self) -> dict[str, InputSpec]:
         """Shape and type of the clip, the bank, and which of its rows there are."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from paddlevideo.registry import INPUTS
-from paddlevideo.types import Arrays, FloatArray, InputSpec, Sample
+from paddlevideo.types import Allocate, Arrays, FloatArray, InputSpec, Sample
+from paddlevideo.utils.arrays import stacked
 
 POINTS = 3  # that are averaged for one snippet of another number of them
 
@@ -50,9 +53,9 @@ class FeatureInput:
             )
         return {"features": np.ascontiguousarray(rescale(features, self.num_snippets).T, np.float32)}
 
-    def unpack(self, packed: Arrays) -> Arrays:
-        """The same arrays."""
-        return packed
+    def unpack(self, packed: Sequence[Arrays], empty: Allocate = np.empty) -> Arrays:
+        """The same arrays along a batch axis."""
+        return stacked(packed)
 
     def spec(self) -> dict[str, InputSpec]:
         """Shape and type of the features."""

@@ -1,0 +1,38 @@
+"""Arrays made of arrays, and in memory that was used before."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+
+import numpy as np
+
+from paddlevideo.types import Arrays, FloatArray
+
+
+class RecycledMemory:
+    """Makes arrays like `np.empty`, of memory that nobody refers to any more if there is some of the same shape.
+
+    New memory comes from the system page by page, each cleared first, which takes as long as filling it.
+    """
+
+    def __init__(self) -> None:
+        self._free: list[_Memory] = []
+
+    def empty(self, shape: tuple[int, ...], dtype: type[np.float32], /) -> FloatArray:
+        """An array whose memory is used again once it, all its views and all tensors made of them are gone."""
+        fits = [memory for memory in self._free if (memory.shape, memory.dtype) == (shape, dtype)]
+        self._free[:] = fits[1:]
+        memory = fits[0] if fits else _Memory(shape, dtype)
+        array = memory.view(np.ndarray)
+        weakref.finalize(array, self._free.append, memory).atexit = False
+        return array
+
+
+class _Memory(np.ndarray):
+    """Of a type of its own, so that views of a view of it refer to that view and not to this array."""
+
+
+def stacked(rows: Sequence[Arrays]) -> Arrays:
+    """Arrays of several samples by name, along a new first axis."""
+    return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
