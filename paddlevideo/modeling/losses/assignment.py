@@ -47,11 +47,13 @@ def assign(
     cell = centre.astype(np.int64).clip(0, (width - 1, height - 1))
     anchor = _nearest_shape(size, anchors)
     place = (anchor * height + cell[:, 1]) * width + cell[:, 0]  # in the sample
-    index = sample * num_anchors * height * width + place
+    cells = num_anchors * height * width
+    index = sample * cells + place
 
-    overlap = _overlaps(_edges(*_decode(raw, anchors)), sample, _edges(*centre.T, *size.T))  # [R, A * H * W]
+    grids = (axis[:, None, :, None, None] for axis in (centre, size))
+    overlap = _overlaps(_box(*_decode(raw, anchors)), sample, _box(*grids)).reshape(len(box), cells)
     own = overlap[np.arange(len(box)), place]
-    is_ignored = np.zeros((batch, num_anchors * height * width), bool)
+    is_ignored = np.zeros((batch, cells), bool)
     number, near = np.nonzero(overlap > ignore_threshold)
     is_ignored[sample[number], near] = True
     is_ignored.reshape(-1)[index] = False
@@ -79,38 +81,43 @@ def sigmoid(x: FloatArray) -> FloatArray:
 
 def _nearest_shape(size: FloatArray, anchors: FloatArray) -> IntArray:
     """The anchor of the greatest overlap with a box `[R, 2]` around the same centre: `[R]`."""
-    shared = np.minimum(size[:, None], anchors).prod(-1)
-    return (shared / (size.prod(-1)[:, None] + anchors.prod(-1) - shared)).argmax(-1)
+    width, height = np.minimum(size[:, None], anchors).transpose(2, 0, 1)
+    shared = width * height
+    return (shared / ((size[:, 0] * size[:, 1])[:, None] + anchors[:, 0] * anchors[:, 1] - shared)).argmax(-1)
 
 
-def _decode(raw: FloatArray, anchors: FloatArray) -> tuple[FloatArray, ...]:
-    """Centre x, centre y, width and height in grid cells, `[B, A * H * W]` each; see `YOWOHead.decode`."""
+def _decode(raw: FloatArray, anchors: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Centre and size in grid cells, `[B, A, 2, H, W]` each; see `YOWOHead.decode`."""
     height, width = raw.shape[3:]
-    x = sigmoid(raw[:, :, 0]) + np.arange(width, dtype=np.float32)
-    y = sigmoid(raw[:, :, 1]) + np.arange(height, dtype=np.float32)[:, None]
-    w, h = (np.exp(raw[:, :, 2 + i]) * anchors[:, i, None, None] for i in (0, 1))
-    return tuple(part.reshape(len(raw), -1) for part in (x, y, w, h))
+    centre = sigmoid(raw[:, :, :2])
+    centre[:, :, 0] += np.arange(width, dtype=np.float32)
+    centre[:, :, 1] += np.arange(height, dtype=np.float32)[:, None]
+    return centre, np.exp(raw[:, :, 2:4]) * anchors[:, :, None, None]
 
 
-def _edges(x: FloatArray, y: FloatArray, width: FloatArray, height: FloatArray) -> tuple[FloatArray, ...]:
-    """Left, top, right, bottom and area of boxes."""
-    half_width, half_height = width * 0.5, height * 0.5
-    return x - half_width, y - half_height, x + half_width, y + half_height, width * height
+def _box(centre: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Low and high corner `[N, A, 2, H, W]` and area `[N, A, H, W]` of boxes."""
+    half = size * 0.5
+    return centre - half, centre + half, size[:, :, 0] * size[:, :, 1]
 
 
-def _overlaps(predicted: tuple[FloatArray, ...], sample: IntArray, truth: tuple[FloatArray, ...]) -> FloatArray:
+def _overlaps(
+    predicted: tuple[FloatArray, FloatArray, FloatArray],
+    sample: IntArray,
+    truth: tuple[FloatArray, FloatArray, FloatArray],
+) -> FloatArray:
     """Intersection over union of the predictions of a box's sample with the box.
 
     Args:
-        predicted: edges and area, `[B, M]` each.
+        predicted: see `_box`; N is the number of samples.
         sample: of each box, `[R]`.
-        truth: edges and area, `[R]` each.
+        truth: see `_box`, `[R, 1, 2, 1, 1]` and `[R, 1, 1, 1]`.
 
     Returns:
-        `[R, M]` in 0..1; 0 where either box has no area.
+        `[R, A, H, W]` in 0..1; 0 where either box has no area.
     """
-    left_p, top_p, right_p, bottom_p, area_p = (part[sample] for part in predicted)
-    left, top, right, bottom, area = (part[:, None] for part in truth)
-    shared = np.maximum(np.minimum(right_p, right) - np.maximum(left_p, left), 0)
-    shared *= np.maximum(np.minimum(bottom_p, bottom) - np.maximum(top_p, top), 0)
+    low_p, high_p, area_p = (part[sample] for part in predicted)
+    low, high, area = truth
+    sides = np.maximum(np.minimum(high_p, high) - np.maximum(low_p, low), 0)
+    shared = sides[:, :, 0] * sides[:, :, 1]
     return shared / np.maximum(area_p + area - shared, 1e-12)
