@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from paddlevideo.registry import TRANSFORMS
-from paddlevideo.types import FloatArray, Frames, Sample
+from paddlevideo.types import Frames, IntArray, Sample
 
+WEIGHT_BITS = 22  # of a pixel's weight after the point; with 8 of the pixel they fit into 32
 SNAP = 2  # pixels by which a side may miss that of the output and still be taken for it
 
 
@@ -49,23 +51,34 @@ class ScaleShortSide:
 
 
 def resize_smooth(frames: Frames, height: int, width: int) -> Frames:
-    """Resize `[T, H, W, 3]`, uint8, with a triangle as wide as what a pixel covers: Pillow's bilinear filter."""
+    """Resize `[T, H, W, 3]`, uint8, with a triangle as wide as what a pixel covers: Pillow's bilinear filter.
+
+    Along rows first, and in whole numbers: sums of floats change with the machine and its threads, and halves are then
+    rounded otherwise.
+    """
     for axis, size in ((2, width), (1, height)):
         if frames.shape[axis] != size:
-            rows = np.moveaxis(frames, axis, 1).astype(np.float32)
-            mixed = np.tensordot(_triangles(rows.shape[1], size), rows, (1, 1))  # [size, T, other, 3]
-            frames = np.moveaxis(np.floor(mixed + 0.5).clip(0, 255).astype(np.uint8), 0, axis)
-    return np.ascontiguousarray(frames)
+            first, weights = _triangles(frames.shape[axis], size)
+            shape = [-1 if number == axis else 1 for number in range(4)]
+            total = np.full((), 1 << (WEIGHT_BITS - 1), np.int32)  # a half, for rounding
+            for offset, weight in enumerate(weights.T):
+                pixels = frames.take(first + offset, axis, mode="clip")
+                total = total + pixels * weight.reshape(shape)
+            frames = (total >> WEIGHT_BITS).astype(np.uint8)
+    return frames
 
 
-def _triangles(length: int, size: int) -> FloatArray:
-    """Weights `[size, length]` of old pixels in new ones."""
+def _triangles(length: int, size: int) -> tuple[IntArray, npt.NDArray[np.int32]]:
+    """First of the old pixels in each new one `[size]`, and weights of K from there `[size, K]`, whole numbers."""
     scale = length / size
     reach = max(scale, 1.0)
     centres = (np.arange(size) + 0.5) * scale
-    distance = (np.arange(length) + 0.5 - centres[:, None]) / reach
-    weights = (1 - np.abs(distance)).clip(min=0)
-    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    first = (centres - reach + 0.5).astype(np.int64).clip(min=0)
+    last = (centres + reach + 0.5).astype(np.int64).clip(max=length)
+    number = first[:, None] + np.arange((last - first).max())
+    weights = (1 - np.abs((number - centres[:, None] + 0.5) * (1 / reach))).clip(min=0) * (number < last[:, None])
+    weights /= weights.sum(1, keepdims=True)
+    return first, (weights * (1 << WEIGHT_BITS) + 0.5).astype(np.int32)
 
 
 class _Crop:

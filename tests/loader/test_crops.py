@@ -83,6 +83,22 @@ def test_smaller_pixels_are_means_of_what_they_cover() -> None:
     assert resize_smooth(frames, 4, 8).base is None or np.array_equal(resize_smooth(frames, 4, 8), frames)
 
 
+def test_every_pixel_is_the_rounded_sum_of_its_triangle() -> None:
+    row = np.random.default_rng(0).integers(0, 256, 104, dtype=np.uint8)
+    expected = []
+    for centre in (np.arange(46) + 0.5) * 104 / 46:
+        weights = np.maximum(1 - np.abs(np.arange(104) + 0.5 - centre) / (104 / 46), 0)
+        expected.append(np.floor(weights @ row / weights.sum() + 0.5))
+    frames = np.broadcast_to(row[:, None], (1, 5, 104, 3))
+    np.testing.assert_array_equal(resize_smooth(frames, 5, 46)[0, 2, :, 1], expected)
+    np.testing.assert_array_equal(resize_smooth(frames.transpose(0, 2, 1, 3), 46, 5)[0, :, 2, 1], expected)
+
+
+def test_white_stays_white_at_every_size() -> None:
+    for height, width in ((1, 1), (7, 50), (50, 7), (61, 83)):
+        assert (resize_smooth(np.full((1, 20, 30, 3), 255, np.uint8), height, width) == 255).all()
+
+
 def test_parts_have_neighbouring_shares() -> None:
     # 100, 87 and 66 pixels, the second of which is taken for the 88 of the output
     assert crop_options(100, 88, [1.0, 0.875, 0.66]) == [
