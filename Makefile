@@ -43,7 +43,7 @@ ablation: $(BIN)/installed $(DATA)/train.jsonl
 	$(BIN)/python benchmarks/ablation.py -c $(CONFIG)
 
 test: $(BIN)/installed lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --max-worker-restart 0
 
 fuzz: $(BIN)/installed
 	$(BIN)/python -m tests.fuzz --count 10000
