@@ -30,7 +30,7 @@ class StopSignals:
 
     Worker processes that are started within it note the first one too and go on, since Ctrl-C reaches all of them.
     Outside of the main thread, where Python sets no handlers, it does nothing. One of several processes ends when any
-    of them is asked to, and forgives the launcher that it asks three times at once.
+    of them is asked to, and forgives the launcher that it asks three times at once, within this context and after it.
     """
 
     def __init__(self) -> None:
@@ -45,6 +45,8 @@ class StopSignals:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self.number is not None and processes.count() > 1:
+            return  # the launcher may ask again while this process says why it ends
         for number, handler in self._before.items():
             signal.signal(number, handler)
 

@@ -48,6 +48,25 @@ def test_the_second_signal_ends_at_once() -> None:
     assert done.returncode == -signal.SIGTERM  # which a shell calls 143
 
 
+LAUNCHED = """
+import os, signal
+from paddlevideo.utils import processes
+from paddlevideo.utils.signals import StopSignals
+processes.count = lambda: 2
+with StopSignals():
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
+os.kill(os.getpid(), signal.SIGTERM)
+print("still here", flush=True)
+"""
+
+
+def test_a_launcher_may_ask_several_times_until_the_process_has_ended() -> None:
+    done = subprocess.run([sys.executable, "-c", LAUNCHED], capture_output=True, text=True)
+    assert done.stdout == "still here\n"
+    assert done.returncode == 0
+
+
 def test_another_thread_is_left_alone() -> None:
     raised: list[BaseException] = []
 
