@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import paddle
 import pytest
 
 from paddlevideo.config import Config, load_config
@@ -20,6 +21,7 @@ from paddlevideo.tasks.exporter import FORMATS, export_weights
 from paddlevideo.tasks.trainer import Trainer
 from paddlevideo.utils import device
 
+paddle.disable_signal_handler()  # pytest's own one tells in which test, and at which line, a process has crashed
 REPOSITORY = Path(__file__).resolve().parents[1]
 EVERY = [  # engines and the precisions that this machine has
     (name, precision)
