@@ -13,7 +13,8 @@ from paddlevideo.types import Arrays, FloatArray
 class RecycledMemory:
     """Makes arrays like `np.empty`, of memory that nobody refers to any more if there is some of the same shape.
 
-    New memory comes from the system page by page, each cleared first, which takes as long as filling it.
+    Any thread may ask. New memory comes from the system page by page, each cleared first, which takes as long as
+    filling it.
     """
 
     def __init__(self) -> None:
@@ -21,12 +22,19 @@ class RecycledMemory:
 
     def empty(self, shape: tuple[int, ...], dtype: type[np.float32], /) -> FloatArray:
         """An array whose memory is used again once it, all its views and all tensors made of them are gone."""
-        fits = [memory for memory in self._free if (memory.shape, memory.dtype) == (shape, dtype)]
-        self._free[:] = fits[1:]
-        memory = fits[0] if fits else _Memory(shape, dtype)
+        memory = self._take(shape, dtype)
         array = memory.view(np.ndarray)
         weakref.finalize(array, self._free.append, memory).atexit = False
         return array
+
+    def _take(self, shape: tuple[int, ...], dtype: type[np.float32]) -> _Memory:
+        while True:
+            try:
+                memory = self._free.pop()  # in one step, so that no two threads get the same
+            except IndexError:
+                return _Memory(shape, dtype)
+            if (memory.shape, memory.dtype) == (shape, dtype):
+                return memory
 
 
 class _Memory(np.ndarray):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -53,6 +56,27 @@ def test_memory_of_another_shape_is_new_and_the_old_one_given_back() -> None:
     del array
     assert memory.empty((3, 5), np.float32).shape == (3, 5)
     assert all(block.shape != SHAPE for block in memory._free)
+
+
+def test_no_two_threads_get_the_same_memory() -> None:
+    memory = RecycledMemory()
+
+    def fill(number: int) -> bool:
+        kept = True
+        for _ in range(2000):
+            array = memory.empty((64,), np.float32)
+            array.fill(number)
+            time.sleep(0)  # lets the other threads go on
+            kept &= bool((array == number).all())
+        return kept
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(fill, range(4)))
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_stacked_keeps_every_name() -> None:

@@ -95,12 +95,12 @@ class ClipInput:
         """`clip` uint8 `[T, height, width, 3]` of B samples to float32 `[B, 3, T, height, width]`."""
         time, height, width, _ = packed[0]["clip"].shape
         clips = empty((len(packed), 3, time, height, width), np.float32)
-        planes = np.empty((3, height, width), np.uint8)
+        planes, is_shifted = np.empty((3, height, width), np.uint8), self.shift.any()
         for arrays, clip in zip(packed, clips, strict=True):
             for number, frame in enumerate(arrays["clip"]):  # one by one, so that planes stay in the cache
                 cv2.split(np.ascontiguousarray(frame), list(planes))
                 np.multiply(planes, self.scale, out=clip[:, number], dtype=np.float32)
-                if self.shift.any():
+                if is_shifted:
                     clip[:, number] -= self.shift
         return {"clip": clips}
 
