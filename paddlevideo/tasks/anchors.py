@@ -63,7 +63,7 @@ def describe_fit(name: str, shapes: Float64Array, anchors: Anchors) -> str:
 def box_shapes(videos: Sequence[VideoEntry], size: tuple[int, int]) -> Float64Array:
     """Width and height `[N, 2]` of all boxes on frames resized to `size`; one with several labels counts once."""
     height, width = size
-    shapes = [np.zeros((0, 2))]
+    shapes: list[Float64Array] = [np.zeros((0, 2))]
     for video in videos:
         boxes = np.unique(video.boxes[:, [0, 2, 3, 4, 5]], axis=0)
         shapes.append((boxes[:, 3:] - boxes[:, 1:3]) * [width / video.size[1], height / video.size[0]])

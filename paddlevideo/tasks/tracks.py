@@ -35,8 +35,9 @@ class TubeLinker:
         if patience < 0 or not 0 < min_iou <= 1:
             raise ValueError(f"expected patience >= 0 and min_iou in 0..1, got {patience} and {min_iou}")
         self.min_iou, self.patience = min_iou, patience
-        self.tracks = np.zeros(0, np.int64)  # numbers of those that have not ended
-        self._labels, self._last = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self.tracks: IntArray = np.zeros(0, np.int64)  # numbers of those that have not ended
+        self._labels: IntArray = np.zeros(0, np.int64)
+        self._last: IntArray = np.zeros(0, np.int64)
         self._boxes, self._scores = np.zeros((0, 4)), np.zeros(0)
         self._count = 0
 

@@ -104,7 +104,8 @@ class SteadyVideo:
             self._writer.release()
 
     def _begin(self, picture: Frames) -> None:
-        height, width = self._size = picture.shape[:2]
+        height, width = picture.shape[:2]
+        self._size = (height, width)
         self._canvas = (height + height % 2, width + width % 2)
         self._start, self._count = 0.0, 0
         self._shown = cv2.cvtColor(self._fit(picture), cv2.COLOR_RGB2BGR)

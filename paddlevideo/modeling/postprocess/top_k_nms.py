@@ -6,7 +6,7 @@ import numpy as np
 
 from paddlevideo.modeling.postprocess.detection_nms import finite_scores, suppress
 from paddlevideo.registry import POSTPROCESS
-from paddlevideo.types import Arrays, Meta, Prediction
+from paddlevideo.types import Arrays, FloatArray, Meta, Prediction
 
 
 @POSTPROCESS.register
@@ -42,7 +42,7 @@ class TopKNMS:
         """
         every = finite_scores(decoded, meta)  # [B, M, C]
         num_boxes, num_classes = every.shape[1:]
-        scores = every.reshape(len(every), -1)
+        scores: FloatArray = every.reshape(len(every), -1)
         best = np.argsort(-scores, axis=1, kind="stable")[:, : min(self.top_k, num_boxes)]  # [B, P]
         scores = np.take_along_axis(scores, best, axis=1)
         row, labels = best // num_classes, best % num_classes
