@@ -11,6 +11,7 @@ DEMO ?= demo
 RECOGNITION ?= configs/recognition/tsm_sample.yaml
 MOTION ?= data/motion
 CLIPS ?=
+AUDIT ?=
 
 .PHONY: demo motion ablation test fuzz lint audit clean
 
@@ -56,7 +57,7 @@ lint: $(BIN)/installed
 audit: $(BIN)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[audit]'
 	$(BIN)/bandit --quiet --recursive --severity-level medium paddlevideo main.py tools data benchmarks
-	$(BIN)/python tools/audit.py
+	$(BIN)/python tools/audit.py $(AUDIT)
 
 clean:
 	rm -rf $(DEMO) output inference predictions

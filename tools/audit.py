@@ -1,11 +1,13 @@
 """What pip-audit knows about the installed packages, and whether it could look at all.
 
 Of packages that its index has no advisories on, pip-audit says "no known vulnerabilities found" and ends with 0;
-so it does of all where PyPI is reached through a mirror, which has the files and not the advisories.
+so it does of all where PyPI is reached through a mirror, which has the files and not the advisories. Options are
+pip-audit's own: `--vulnerability-service osv --osv-url URL` asks a copy of the OSV database instead of PyPI.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -48,20 +50,23 @@ def check(report: str, said: str) -> None:
         ) from error
     unknown = [f"{p['name']} ({p['skip_reason']})" for p in packages if p.get("skip_reason", EDITABLE) != EDITABLE]
     compared = [package for package in packages if "vulns" in package]
-    print(f"{len(compared)} packages were compared with the advisories of PyPI, {len(unknown)} could not be.")
+    print(f"{len(compared)} packages were compared with the known advisories, {len(unknown)} could not be.")
     if found := findings(compared):
         raise ValueError("\n".join(["vulnerabilities are known; update these packages:", *found]))
     if unknown:
         raise ValueError(
             f"nothing is known about {len(unknown)} packages, of which the first is {unknown[0]}. A copy of "
-            "Python's package index has no advisories: run this where the index itself is asked"
+            "Python's package index has no advisories: run this where the index itself is asked, or ask a copy of the "
+            'OSV database: make audit AUDIT="--vulnerability-service osv --osv-url URL"'
         )
 
 
-def run() -> None:
+def run(arguments: Sequence[str] | None = None) -> None:
     """Audit the packages that this Python has, apart from those that are installed as editable."""
+    parser = argparse.ArgumentParser(description=__doc__, usage="%(prog)s [-h] [option of pip-audit ...]")
+    _, options = parser.parse_known_args(arguments)
     command = [sys.executable, "-m", "pip_audit", "--skip-editable", "--format", "json", "--progress-spinner", "off"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     check(done.stdout, done.stderr)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ def check(*packages: dict[str, Any]) -> None:
 
 def test_packages_without_a_vulnerability_pass_and_our_own_does_not_count(capsys: pytest.CaptureFixture[str]) -> None:
     check(CLEAN, OURS)
-    assert capsys.readouterr().out.startswith("1 packages were compared with the advisories of PyPI, 0 could not be")
+    assert capsys.readouterr().out.startswith("1 packages were compared with the known advisories, 0 could not be")
 
 
 def test_a_vulnerability_is_named_with_the_version_that_mends_it() -> None:
@@ -35,3 +36,11 @@ def test_what_could_not_be_looked_up_does_not_pass() -> None:
 def test_no_report_is_told_with_the_last_words_of_the_program() -> None:
     with pytest.raises(ValueError, match=r"no report: ConnectionError: no route; `make audit`"):
         load_script("tools/audit.py").check("", "Traceback:\nConnectionError: no route\n")
+
+
+def test_options_are_given_to_pip_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = f"import json, sys\nprint(json.dumps({{'dependencies': [{{**{BROKEN}, 'name': sys.argv[-1]}}]}}))\n"
+    (tmp_path / "pip_audit.py").write_text(program, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(ValueError, match=r"\nhttp://127\.0\.0\.1/query 2\.0: PYSEC-2026-1"):
+        load_script("tools/audit.py").run(["--vulnerability-service", "osv", "--osv-url", "http://127.0.0.1/query"])
