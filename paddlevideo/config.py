@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import typing
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -17,6 +18,8 @@ from paddlevideo.types import Node
 from paddlevideo.utils.files import write_atomically
 
 Tree = dict[str, Any]
+KEYS = {"DATASET": ("train", "test"), "PIPELINE": ("train", "test")}  # that sections have
+STEPS = ("sample", "transform")  # of a pipeline
 MAX_NODES = 100_000  # of a yaml file, with all that its aliases stand for
 
 
@@ -105,8 +108,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not yaml, a key twice, a parent with a parent, a malformed override.
-        KeyError: unknown section, scalar or override.
+        ValueError: not yaml, a key twice, a parent with a parent, a malformed override, a number that is none.
+        KeyError: unknown section, phase, scalar or override.
         TypeError: a value of the wrong type.
     """
     path = Path(path)
@@ -206,6 +209,10 @@ def _check(tree: Tree, path: Path) -> Config:
             raise TypeError(f"{path}: {key} should be {expected}, got {value!r}")
     if "MODEL" not in tree:
         raise KeyError(f"{path}: section MODEL is missing")
+    for section, phases in KEYS.items():
+        _check_keys(f"{path}: {section}", tree.get(section), phases)
+    for phase, pipeline in tree.get("PIPELINE", {}).items():
+        _check_keys(f"{path}: PIPELINE.{phase}", pipeline, STEPS)
     from_one = (
         "epochs",
         "batch_size",
@@ -221,7 +228,25 @@ def _check(tree: Tree, path: Path) -> Config:
             raise ValueError(f"{path}: {key} should be at least {bound}, got {value}")
     if (share := tree.get("ema")) is not None and not 0 < share < 1:
         raise ValueError(f"{path}: ema should be above 0 and below 1, such as 0.999, got {share}")
+    for key, value in _leaves(tree):
+        if isinstance(value, float) and math.isnan(value):
+            raise ValueError(f"{path}: {key} should be a number or null, got {value}")
     return Config(**{**tree, "classes": _read_classes(tree.get("classes"), path)})
+
+
+def _check_keys(where: str, node: Any, known: Sequence[str]) -> None:
+    for key in node if isinstance(node, Mapping) else ():
+        if key not in known:
+            raise KeyError(f"{where} has no {key!r}{suggestion(key, known)}")
+
+
+def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """All values that are no containers, with their dotted keys."""
+    if isinstance(value, (Mapping, list)):
+        for name, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _leaves(item, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, value
 
 
 def _expectation(key: str, hint: Any, value: Any) -> str | None:

@@ -60,13 +60,19 @@ class Registry(Generic[T]):
             KeyError: unknown class.
             TypeError: missing, unknown or repeated argument, or one of the wrong type.
         """
+        return typing.cast(T, construct(*self._call(node), **derived))
+
+    def check(self, node: Mapping[str, Any], **derived: Any) -> None:
+        """Raise what `build` would raise of the node itself, and make nothing."""
+        _check_arguments(*self._call(node), derived)
+
+    def _call(self, node: Mapping[str, Any]) -> tuple[str, Callable[..., Any], dict[str, Any]]:
+        """What a node would call: how messages name it, the function, and the arguments that it chooses."""
         if not isinstance(node, Mapping) or not isinstance(node.get("name"), str):
             raise TypeError(f"{self.kind}: expected a mapping with a name, got {node!r}")
-        arguments = {key: value for key, value in node.items() if key != "name"}
         cls = self.get(node["name"])
-        return typing.cast(
-            T, construct(f"{self.kind} {node['name']}", getattr(cls, "from_nodes", cls), arguments, **derived)
-        )
+        arguments = {key: value for key, value in node.items() if key != "name"}
+        return f"{self.kind} {node['name']}", getattr(cls, "from_nodes", cls), arguments
 
 
 def construct(where: str, factory: Callable[..., Any], arguments: Mapping[str, Any], **derived: Any) -> Any:

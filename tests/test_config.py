@@ -76,6 +76,18 @@ def test_classes_come_from_a_file(base: Path, tmp_path: Path) -> None:
         ("MODEL: {name: A}\nclasses: nowhere.txt", FileNotFoundError, "no file nowhere.txt"),
         ("MODEL: {name: A}\nclasses: [a, a]", ValueError, "twice"),
         ("_base_: gone.yaml", FileNotFoundError, "gone.yaml"),
+        ("MODEL: {}\nDATASET: {tset: {}}", KeyError, "DATASET has no 'tset'; did you mean 'test'"),
+        ("MODEL: {}\nPIPELINE: {tests: {}}", KeyError, "PIPELINE has no 'tests'; did you mean 'test'"),
+        (
+            "MODEL: {}\nPIPELINE: {train: {transforms: []}}",
+            KeyError,
+            "train has no 'transforms'; did you mean 'transform'",
+        ),
+        (
+            "MODEL: {loss: [{scale: [.nan]}]}",
+            ValueError,
+            r"MODEL\.loss\.0\.scale\.0 should be a number or null, got nan",
+        ),
     ],
 )
 def test_wrong_files_are_named(tmp_path: Path, text: str, error: type[Exception], said: str) -> None:

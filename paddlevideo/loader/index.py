@@ -233,6 +233,8 @@ def _video(node: Any, root: Path, num_classes: int, where: str) -> tuple[VideoEn
             raise ValueError(f"{where}: {key} should be a text, got {node[key]!r}; {MEND}")
         if PurePosixPath(node[key]).is_absolute() or ".." in PurePosixPath(node[key]).parts:
             raise ValueError(f"{where}: {key} should lie inside of the root, got {node[key]!r}; {MEND}")
+    if any("\ud800" <= letter <= "\udfff" for letter in node["id"]):  # halves of pairs, which no file can hold
+        raise ValueError(f"{where}: id should be text that can be written as UTF-8, got {node['id']!r}; {MEND}")
     size, where = node["size"], f"{where}: {node['id']}"
     if not are_counts(node["num_frames"]):
         raise ValueError(

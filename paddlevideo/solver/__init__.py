@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from paddle import nn, optimizer
@@ -77,6 +78,10 @@ class MultiStepDecay(lr.MultiStepDecay, Schedule):
     """Multiply the rate by `gamma` after each of the `milestones`, in epochs."""
 
     def __init__(self, learning_rate: float, milestones: Sequence[int], gamma: float = 0.1) -> None:
+        check_factor("OPTIMIZER.learning_rate", learning_rate)
+        check_factor("MultiStepDecay: gamma", gamma)
+        if any(late <= early for early, late in pairwise(milestones)):
+            raise ValueError(f"MultiStepDecay: milestones should rise, got {milestones}")
         super().__init__(learning_rate, list(milestones), gamma)
 
 
@@ -85,6 +90,8 @@ class CosineAnnealingDecay(lr.CosineAnnealingDecay, Schedule):
     """Follow half a cosine from `learning_rate` to `eta_min` over `T_max` epochs."""
 
     def __init__(self, learning_rate: float, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803 - Paddle's name
+        check_factor("OPTIMIZER.learning_rate", learning_rate)
+        check_factor("CosineAnnealingDecay: eta_min", eta_min)
         if T_max < 1:
             raise ValueError(f"CosineAnnealingDecay: T_max should be at least 1, got {T_max}")
         super().__init__(learning_rate, T_max, eta_min)
@@ -198,4 +205,8 @@ def build_optimizer(node: Node, model: nn.Layer) -> Any:
     for key, value in arguments.items():
         if isinstance(value, (int, float)):
             check_factor(f"OPTIMIZER.{key}", value)
-    return OPTIMIZERS.build(arguments, learning_rate=rate, parameters=in_groups(model, node))
+    parameters = in_groups(model, node)
+    try:
+        return OPTIMIZERS.build(arguments, learning_rate=rate, parameters=parameters)
+    except ValueError as error:  # Paddle's, such as of beta1
+        raise ValueError(f"OPTIMIZER {node['name']}: {error}") from error

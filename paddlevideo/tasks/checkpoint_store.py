@@ -12,6 +12,7 @@ output/last.pdparams, ...           links to the weights in them
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -65,11 +66,18 @@ class CheckpointStore:
             is_best: whether it is the best so far.
         """
         self.root.mkdir(exist_ok=True)
-        with replacing(self.root / name) as folder:
-            folder.mkdir()
-            fill(folder)
-            sums = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
-            write_json(folder / MANIFEST, {"format": FORMAT, "version": VERSION, "sha256": sums, "facts": facts})
+        put_aside([self.root / name], self.folder, self.folder / EARLIER)  # what is left of one that was damaged
+        try:
+            with replacing(self.root / name) as folder:
+                folder.mkdir()
+                fill(folder)
+                sums = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
+                write_json(folder / MANIFEST, {"format": FORMAT, "version": VERSION, "sha256": sums, "facts": facts})
+        except OSError as error:
+            raise OSError(
+                f"{self.root / name}: this checkpoint cannot be written ({error.strerror or error}); those before it "
+                "are whole; make room and go on with --resume"
+            ) from error
         if is_best:
             self.point(BEST, name)
         self.point(LAST, name)
@@ -87,12 +95,13 @@ class CheckpointStore:
             with replacing(weights) as path:
                 path.symlink_to(Path(link, WEIGHTS))
 
-    def continue_from(self, name: str, best: str | None) -> bool:
-        """Make a checkpoint the last one again; later ones go to `earlier/`.
+    def continue_from(self, name: str, best: str | None, beside: Sequence[Path] = ()) -> bool:
+        """Make a checkpoint the last one again; later ones, and what is left of such, go to `earlier/`.
 
         Args:
             name: of the checkpoint.
             best: the one that was the best then, if there was one.
+            beside: files that go on with the run, of which later checkpoints get a copy.
 
         Returns:
             Whether that one is still there; if not, `best` stays what it is until there is a new one.
@@ -103,16 +112,21 @@ class CheckpointStore:
             *self.folder.glob(f".{BEST}.*"),
         ]:
             remove(unfinished)
-        later = [path for path in checkpoints_in(self.root) if path.name > name]
-        if moved := put_aside(later, self.folder / EARLIER / CHECKPOINTS):
-            logger.info("put aside in %s: %s", self.folder / EARLIER, ", ".join(path.name for path in moved))
-        self.point(LAST, name)
-        if best is not None and (self.root / best).is_dir():
+        self.point(LAST, name)  # first, so that whoever is stopped in here can go on from it
+        has_best = best is not None and (self.root / best).is_dir()
+        if best is not None and has_best:
             self.point(BEST, best)
-            return True
-        if not (self.folder / BEST).exists():  # what it meant is put aside
-            put_aside([self.folder / BEST, self.folder / f"{BEST}.pdparams"], self.folder / EARLIER)
-        return False
+        later = sorted(path for path in self.root.glob("[!.]*") if path.name > name)
+        moved = [*later]
+        link = self.folder / BEST
+        if not has_best and (not link.exists() or link.resolve().name in {path.name for path in later}):
+            moved += [link, self.folder / f"{BEST}.pdparams"]
+        aside = put_aside(moved, self.folder, self.folder / EARLIER)
+        if aside is not None:
+            for path in (path for path in beside if path.is_file()):
+                shutil.copy2(path, aside / path.name)
+            logger.info("put aside in %s: %s", aside, ", ".join(path.name for path in later))
+        return has_best
 
 
 def checkpoints_in(root: Path) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from paddlevideo.utils.files import read_json_lines, remove
 from paddlevideo.utils.logging import logger
 
 Numbers = Mapping[str, float]
+GROUPS = ("batch", "train", "test")
 NAME, CURVES, BOARD = "metrics.jsonl", "visualdl", "board"
 
 
@@ -52,16 +53,16 @@ class Journal(SilentJournal):
         from visualdl import LogWriter  # its import takes seconds, so only training pays for it
 
         self.path = folder / NAME
-        self.file = self.path.open("ab")
-        if self.file.tell() < position:
-            logger.warning("warning: %s lacks %d bytes that a run wrote", self.path, position - self.file.tell())
-        self.file.truncate(min(position, self.file.tell()))
-        self.file.seek(0, os.SEEK_END)
+        with self.path.open("ab") as file:
+            if file.tell() < position:
+                logger.warning("warning: %s lacks %d bytes that a run wrote", self.path, position - file.tell())
+            file.truncate(min(position, file.tell()))
+        lines = list(_own_lines(self.path))
+        self.file = self.path.open("ab", buffering=0)
         remove(folder / CURVES)
         self.board = LogWriter(logdir=str(folder / CURVES))
-        for _, lines in read_json_lines(self.path, f"delete {self.path} if its numbers are not needed"):
-            for line in lines:
-                self._draw(line)
+        for line in lines:
+            self._draw(line)
 
     def __enter__(self) -> Journal:
         return self
@@ -73,8 +74,13 @@ class Journal(SilentJournal):
     def write(self, iteration: int, epoch: int, **numbers: Numbers) -> None:
         """Append a line with groups of numbers."""
         line = {"iteration": iteration, "epoch": epoch, **numbers}
-        self.file.write(f"{json.dumps(line)}\n".encode())
-        self.file.flush()
+        try:
+            self.file.write(f"{json.dumps(line)}\n".encode())
+        except OSError as error:
+            raise OSError(
+                f"{self.path}: cannot write ({error.strerror}); make room and go on from the last checkpoint with "
+                "--resume"
+            ) from error
         self._draw(line)
 
     def position(self) -> int:
@@ -83,6 +89,25 @@ class Journal(SilentJournal):
         return self.file.tell()
 
     def _draw(self, line: Mapping[str, Any]) -> None:
-        for group in ("batch", "train", "test"):
+        for group in GROUPS:
             for name, value in line.get(group, {}).items():
                 self.board.add_scalar(f"{group}/{name}", value, line["iteration"])
+
+
+def _own_lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The lines of a file that a journal has written.
+
+    Raises:
+        ValueError: one that it cannot have written.
+    """
+    remedy = f"delete {path} if its numbers are not needed"
+    for first, lines in read_json_lines(path, remedy):
+        for number, line in enumerate(lines, first):
+            groups = [line.get(name, {}) for name in ("iteration", *GROUPS)] if isinstance(line, dict) else [None]
+            if not isinstance(groups[0], int) or not all(map(_are_numbers, groups[1:])):
+                raise ValueError(f"{path}:{number}: not a line of this program: {str(line)[:100]}; {remedy}")
+            yield line
+
+
+def _are_numbers(group: Any) -> bool:
+    return isinstance(group, dict) and all(isinstance(value, (int, float)) for value in group.values())

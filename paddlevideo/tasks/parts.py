@@ -71,6 +71,18 @@ def _part(config: Config, section: str, phase: str) -> Node:
     return node
 
 
+def check_inference(config: Config, input: InputTransform) -> None:
+    """Look at what a trained model would be run on a user's files with, before it is trained.
+
+    Raises:
+        KeyError: no such dataset, transform or sampler.
+        TypeError: one has no such argument.
+    """
+    pipeline = config.PIPELINE.get("test")
+    if config.INFERENCE and pipeline is not None:
+        DATASETS.check(config.INFERENCE, source=None, stride=1, **build_pipeline(pipeline, input))
+
+
 def scan_dataset(config: Config, phase: str) -> IndexScan:
     """The annotation of a phase's dataset with all that is wrong in it; nothing is built.
 

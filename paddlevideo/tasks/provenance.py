@@ -44,7 +44,7 @@ def facts_of(config: Config, phases: Sequence[str] = ("train", "test")) -> Facts
         "config": {key: value for key, value in config.to_dict().items() if key != "output_dir"},
         "code": {"paddlevideo": paddlevideo.__version__, "commit": _commit()},
         "packages": {"paddle": paddle.__version__, "numpy": np.__version__, "opencv": cv2.__version__},
-        "data": {phase: fingerprint(config, phase) for phase in phases if phase in config.DATASET},
+        "data": {phase: fingerprint(config, phase) for phase in phases if config.DATASET.get(phase) is not None},
     }
 
 
@@ -62,7 +62,8 @@ def fingerprint(config: Config, phase: str) -> str:
 
 def changes(before: Facts, now: Facts) -> list[Change]:
     """What differs between facts, in the order of the earlier ones; kinds and data not looked at now do not."""
-    seen = {phase: value for phase, value in before.get("data", {}).items() if phase in now["data"]}
+    data = before.get("data")  # from a file, so it may be anything
+    seen = {phase: value for phase, value in data.items() if phase in now["data"]} if isinstance(data, Mapping) else {}
     kinds = {kind: value for kind, value in before.items() if kind in now}
     was, is_now = dict(_flat({**kinds, "data": seen})), dict(_flat(now))
     return [

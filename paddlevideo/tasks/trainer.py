@@ -21,7 +21,14 @@ from paddlevideo.tasks.checkpoint import start_from
 from paddlevideo.tasks.checkpoint_store import CONFIG
 from paddlevideo.tasks.evaluation import evaluate, table
 from paddlevideo.tasks.journal import Journal, SilentJournal
-from paddlevideo.tasks.parts import EpochShuffle, build_dataset, build_loader, build_metrics, build_model
+from paddlevideo.tasks.parts import (
+    EpochShuffle,
+    build_dataset,
+    build_loader,
+    build_metrics,
+    build_model,
+    check_inference,
+)
 from paddlevideo.tasks.precision import precision_of
 from paddlevideo.tasks.predictor import eager_network
 from paddlevideo.tasks.run_checkpoints import RunCheckpoints
@@ -63,6 +70,7 @@ class Trainer:
         self.shown: Shown = construct("visualdl", Shown, config.visualdl)
         self.times = StepTimes(profile, config.num_workers)
         self.model = self._build_model(() if resume else (*config.pretrained, *([] if weights is None else [weights])))
+        check_inference(config, self.model.input)
         self.dataset = build_dataset(config, "train", self.model.input)
         self.order = EpochShuffle(self.dataset, config.seed)
         self.loader = build_loader(config, self.dataset, self.order)
@@ -74,9 +82,10 @@ class Trainer:
         self.precision = precision_of(config)
         self.scaler = self.precision.scaler()
         self.average = None if config.ema is None else WeightAverage(self.model, config.ema)
+        self.optimizer_state = OptimizerState(self.model, self.optimizer)
         self.progress, self.gradients = RunProgress(), Gradients(self.model)
         self.holders: dict[str, StateHolder] = {  # what changes in training, besides the weights
-            "optimizer": OptimizerState(self.model, self.optimizer),
+            "optimizer": self.optimizer_state,
             "gradients": self.gradients,
             "scaler": Scaler(self.scaler),
             "progress": self.progress,
@@ -106,12 +115,15 @@ class Trainer:
 
         Raises:
             StoppedError: a signal asked for it; where the run was is saved.
+            FloatingPointError: the loss or a weight is not finite; the checkpoint before stays the last one.
         """
         numbers: dict[str, float] = {}
         with self._open_journal() as self.journal, self._open_board() as self.board, StopSignals() as self.signals:
             self.board.network(self.model)
+            if not self._has_more():
+                logger.info("this run is complete; raise epochs or max_iters to go on")
             try:
-                while self.progress.epoch < self.config.epochs and not self._is_out_of_iterations():
+                while self._has_more():
                     self.train_epoch()
                     numbers = self._end_epoch() or numbers
             except StoppedError:
@@ -188,8 +200,7 @@ class Trainer:
             samples = ", ".join(meta["id"] for meta in batch["meta"])
             raise FloatingPointError(
                 f"the loss is not finite in epoch {self.progress.epoch + 1}: {parts}; samples: {samples}. "
-                f"The weights in {self.folder} are those of the last checkpoint; lower the learning rate or check "
-                "these samples"
+                f"{self.checkpoints.last_one()}; lower the learning rate or check these samples"
             )
         self.gradients.put_back()
         divisor = group if self.config.accumulation_reduction == "mean" else 1 / processes.count()
@@ -206,7 +217,7 @@ class Trainer:
         with self.times.part("optimizer"):
             self.scaler.unscale_(self.optimizer)
             self.clip(self.model.parameters())
-            self.scaler.step(self.optimizer)
+            self.optimizer_state.step(self.scaler)
             self.scaler.update()
             self.optimizer.clear_grad(set_to_zero=False)  # no gradient is what a resumed run begins with
             if self.average is not None:
@@ -303,6 +314,9 @@ class Trainer:
     def _predict(self, inputs: Any, meta: list[Any]) -> list[Prediction]:
         self.signals.check()
         return self.model.postprocess(eager_network(self.model)(inputs), meta)
+
+    def _has_more(self) -> bool:
+        return self.progress.epoch < self.config.epochs and not self._is_out_of_iterations()
 
     def _is_out_of_iterations(self) -> bool:
         return self.config.max_iters is not None and self.progress.iterations >= self.config.max_iters

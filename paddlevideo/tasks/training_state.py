@@ -64,6 +64,8 @@ def load_states(holders: Mapping[str, StateHolder], path: Path) -> None:
             holder.set_state_dict(states[name])
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"{path}: the state of {name} is not one that this program wrote: {error!r}") from error
 
 
 @dataclass
@@ -113,6 +115,7 @@ class OptimizerState:
 
     def __init__(self, model: nn.Layer, optimizer: Any) -> None:
         self.model, self.optimizer = model, optimizer
+        self._restored: set[str] | None = None  # parameters with a state, until the weights move
 
     def state_dict(self) -> dict[str, Any]:
         """`arrays` and the numbers of the `schedule`, if there is one."""
@@ -142,6 +145,30 @@ class OptimizerState:
         if state["schedule"]:
             restored["LR_Scheduler"] = state["schedule"]
         self.optimizer.set_state_dict(restored)
+        if state["arrays"]:  # there are none before the weights first move
+            self._restored = {key.partition("::")[0] for key in state["arrays"]}
+
+    def step(self, scaler: paddle.amp.GradScaler) -> None:
+        """Move the weights.
+
+        Raises:
+            ValueError: the run that saved the state had another optimizer, or did not train a parameter that is now.
+        """
+        restored, self._restored = self._restored, None
+        moving = [name for name, p in self.model.named_parameters() if p.grad is not None and not p.stop_gradient]
+        lacking = () if restored is None else (name for name in moving if name not in restored)
+        try:
+            if (name := next(iter(lacking), None)) is None:
+                scaler.step(self.optimizer)
+                return
+        except AssertionError as error:  # Paddle misses a number of another optimizer only now
+            if restored is None:
+                raise
+            name = str(error)
+        raise ValueError(
+            f"the checkpoint has no state of this optimizer for {name}; resume with the optimizer and freeze of the "
+            "run that wrote it, or start a new run from its weights with -w"
+        )
 
 
 class Gradients:

@@ -32,6 +32,7 @@ def chosen_config(
         plugins: modules that the user named.
 
     Raises:
+        FileNotFoundError: no such file, or no config beside the weights.
         ValueError: neither file nor weights, or plugins that are not there or not asked for.
     """
     import_plugins(plugins)
@@ -40,6 +41,11 @@ def chosen_config(
         import_plugins(config.plugins)
     elif weights is not None:
         path = Path(weights).parent / "config.yaml"
+        if not path.is_file():
+            missing = path if "://" in str(weights) or Path(weights).is_file() else weights
+            raise FileNotFoundError(
+                f"{missing}: no such file; name weights with their config.yaml beside them, or add -c"
+            )
         config = load_config(path, overrides)
         require_plugins(config.plugins, path)
     else:
@@ -61,6 +67,15 @@ def run_command(job: Callable[[], object]) -> int:
     except (ValueError, KeyError, TypeError, OSError, FloatingPointError, RuntimeError) as error:
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
         print(f"error: {text}", file=sys.stderr)
+        return 1
+    except SystemError as error:
+        if "DataLoader process" not in str(error):
+            raise
+        print(  # this is how Paddle tells it, anywhere in the main thread
+            "error: a process that reads data was killed; if memory is short, lower num_workers or batch_size. In "
+            "training, go on with --resume",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

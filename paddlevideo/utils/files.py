@@ -75,14 +75,29 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def put_aside(paths: Iterable[Path], folder: Path) -> list[Path]:
-    """Move what is there of `paths` into a folder, where it replaces what has its name; returns what was moved."""
+def put_aside(paths: Iterable[Path], base: Path, root: Path) -> Path | None:
+    """Move what is there of `paths` into a new folder of `root`, called by the next number.
+
+    Nothing that was put aside before is touched, and if nothing is there, no folder is made.
+
+    Args:
+        paths: in `base`; they have the same places in the new folder.
+        base: the folder whose parts they are.
+        root: of all that was put aside.
+
+    Returns:
+        The new folder, None if nothing was moved.
+    """
     found = [path for path in paths if path.exists() or path.is_symlink()]
+    if not found:
+        return None
+    numbers = [int(path.name) for path in root.glob("*") if path.name.isdecimal()]
+    folder = output_folder(root / str(max(numbers, default=0) + 1))
     for path in found:
-        target = output_folder(folder) / path.name
-        remove(target)
+        target = folder / path.relative_to(base)
+        target.parent.mkdir(parents=True, exist_ok=True)
         path.replace(target)
-    return found
+    return folder
 
 
 def sha256_of(path: Path) -> str:

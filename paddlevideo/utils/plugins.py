@@ -32,7 +32,7 @@ def import_plugins(modules: Sequence[str]) -> None:
             raise ValueError(f"plugin {name!r}: expected the name of a module, such as my_package.my_module")
         try:
             importlib.import_module(name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
                 raise ValueError(
                     f"plugin {name}: no module {error.name} is found; install it, or put the folder that it lies in "
@@ -40,9 +40,12 @@ def import_plugins(modules: Sequence[str]) -> None:
                 ) from error
             frames = traceback.extract_tb(error.__traceback__)
             place = [frame for frame in frames if not Path(frame.filename).is_relative_to(OWN)][-1]
+            file, line = place.filename, place.lineno
+            if isinstance(error, SyntaxError):  # which is in a file that never ran
+                file, line = error.filename or file, error.lineno or line
             text = error.args[0] if isinstance(error, KeyError) and error.args else error
             raise RuntimeError(
-                f"plugin {name}: importing it raised at {place.filename}:{place.lineno} {type(error).__name__}: {text}"
+                f"plugin {name}: importing it raised at {file}:{line} {type(error).__name__}: {text}"
             ) from error
 
 

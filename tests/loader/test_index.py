@@ -161,6 +161,7 @@ def test_wrong_header(tmp_path, change, message):
     ("change", "message"),
     [
         ({"id": ""}, "id should be a text"),
+        ({"id": "Run/\ud800"}, "id should be text that can be written as UTF-8"),
         ({"source": 3}, "source should be a text"),
         ({"num_frames": 0}, "num_frames"),
         ({"num_frames": True}, "num_frames"),

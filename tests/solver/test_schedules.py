@@ -88,3 +88,26 @@ def test_a_schedule_counts_batches_where_it_is_asked_to() -> None:
     again = SCHEDULES.build({"name": "LinearWarmup", "iterations": 2, "then": node})
     again.set_state_dict(resumed.state_dict())
     assert rates(again, 4, 1) == rates(resumed, 4, 1) == [0.25]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"name": "MultiStepDecay", "gamma": -0.5},
+            r"MultiStepDecay: gamma should be a finite number from 0, got -0\.5",
+        ),
+        ({"name": "MultiStepDecay", "milestones": [3, 1]}, r"MultiStepDecay: milestones should rise, got \[3, 1\]"),
+        ({"name": "MultiStepDecay", "learning_rate": -1}, r"OPTIMIZER\.learning_rate should be a finite number"),
+        ({"name": "CosineAnnealingDecay", "eta_min": -0.01}, "CosineAnnealingDecay: eta_min should be a finite number"),
+    ],
+)
+def test_a_schedule_never_turns_training_around(change: dict[str, Any], said: str) -> None:
+    own = EPOCHS if change["name"] == "MultiStepDecay" else {"learning_rate": 0.1, "T_max": 2}
+    with pytest.raises(ValueError, match=said):
+        SCHEDULES.build({**own, **change})
+
+
+def test_what_paddle_refuses_is_placed() -> None:
+    with pytest.raises(ValueError, match=r"OPTIMIZER Adam: .*beta1"):
+        build_optimizer({"name": "Adam", "learning_rate": 0.1, "beta1": 1.5}, paddle.nn.Linear(1, 1))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,7 +95,7 @@ def test_half_a_checkpoint_is_none(tmp_path: Path) -> None:
         (folder / "weights.pdparams").write_text("half")
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OSError, match=r"2: this checkpoint cannot be written \(disk full\); those before it are whole"):
         store.save("2", fail, {}, is_best=True)
     assert names_in(store) == ["1"]
     assert verify(tmp_path / "last") == {"by": "1"}
@@ -108,14 +109,49 @@ def test_going_on_from_an_earlier_one(tmp_path: Path) -> None:
     assert names_in(store) == ["1", "2"]
     assert verify(tmp_path / "last") == {"by": "2"}
     assert facts_beside(tmp_path / "best.pdparams") == {"by": "1"}
-    assert [path.name for path in checkpoints_in(tmp_path / "earlier" / "checkpoints")] == ["3"]
+    assert [path.name for path in checkpoints_in(tmp_path / "earlier" / "1" / "checkpoints")] == ["3"]
     assert not store.continue_from("2", best="0")  # which was deleted before
     assert facts_beside(tmp_path / "best.pdparams") == {"by": "1"}
     store.point("best", "2")
     assert not store.continue_from("1", best=None)
     assert not (tmp_path / "best.pdparams").is_symlink()  # as 2 is not there any more
+    assert facts_beside(tmp_path / "earlier" / "2" / "best.pdparams") == {"by": "2"}
     store.save("3", write("again"), {}, is_best=False)
     assert (tmp_path / "last.pdparams").read_text() == "weights.pdparams of again"
+
+
+def test_what_is_left_of_a_later_one_is_not_in_the_way(tmp_path: Path) -> None:
+    store = store_of(tmp_path, "1", "2", keep=3)
+    (store.root / "2" / "checkpoint.json").unlink()
+    (tmp_path / "journal").write_text("1, 2")
+    store.continue_from("1", None, [tmp_path / "journal"])
+    assert [path.name for path in store.root.iterdir()] == ["1"]
+    assert (tmp_path / "journal").read_text() == (tmp_path / "earlier" / "1" / "journal").read_text() == "1, 2"
+    (store.root / "2" / "part").mkdir(parents=True)
+    store.save("2", write("2"), {"by": "2"}, is_best=False)
+    assert verify(tmp_path / "last") == {"by": "2"}
+    assert (tmp_path / "earlier" / "2" / "checkpoints" / "2" / "part").is_dir()
+
+
+def test_whoever_is_stopped_while_going_back_can_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_of(tmp_path, "1", "2", keep=3, best="2")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "replace", stop_at(Path.replace, "2"))
+        store.continue_from("1", None)
+    assert verify(tmp_path / "last") == {"by": "1"}
+    assert not store.continue_from("1", None)
+    assert names_in(store) == ["1"]
+
+
+def stop_at(replace: Any, name: str) -> Any:
+    """A replacement that a signal stops at a path of this name."""
+
+    def stopped(path: Path, target: Path) -> Path:
+        if path.name == name:
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    return stopped
 
 
 def test_a_copy_that_lost_its_links_is_named(tmp_path: Path) -> None:

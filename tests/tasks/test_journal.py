@@ -40,3 +40,10 @@ def test_a_lost_journal_is_named(
         journal.write(3, 1, batch={"loss": 2.0})
     assert "metrics.jsonl lacks 40 bytes" in caplog.text
     assert drawn(tmp_path) == [(3, 2.0)]
+
+
+@pytest.mark.parametrize("line", ["3", '{"iteration": "x"}', '{"iteration": 2, "batch": {"loss": "x"}}'])
+def test_a_line_of_another_program_is_named(tmp_path: Path, line: str) -> None:
+    (tmp_path / "metrics.jsonl").write_text(f'{{"iteration": 1, "epoch": 1}}\n{line}\n')
+    with pytest.raises(ValueError, match=r"metrics\.jsonl:2: not a line of this program: .*; delete"):
+        Journal(tmp_path, 1000)

@@ -24,6 +24,12 @@ def test_facts_name_settings_code_packages_and_data(tiny_config: Config) -> None
     assert changes(facts, facts_of(tiny_config)) == []
 
 
+def test_a_phase_that_is_left_out_has_no_data(tiny_config: Config) -> None:
+    left_out = dataclasses.replace(tiny_config, DATASET={**tiny_config.DATASET, "test": None})
+    assert set(facts_of(left_out)["data"]) == {"train"}
+    assert changes({"data": 3}, {"data": {"train": "a"}}) == [Change("data.train", "nothing", "a")]
+
+
 def with_index(config: Config, index: Path) -> Config:
     return dataclasses.replace(config, DATASET={"test": {**config.DATASET["test"], "index": str(index)}})
 

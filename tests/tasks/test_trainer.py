@@ -88,10 +88,17 @@ def test_a_new_run_puts_the_files_of_an_earlier_one_aside(tiny_config: Config, t
     (tmp_path / "best.pdparams").write_bytes(b"of the earlier run")
     first = (tmp_path / "last.pdparams").read_bytes()
     run(dataclasses.replace(config, seed=4_000_000_000), tmp_path)
-    assert (tmp_path / "earlier" / "best.pdparams").read_bytes() == b"of the earlier run"
-    assert (tmp_path / "earlier" / "last.pdparams").read_bytes() == first
+    earlier = tmp_path / "earlier"
+    assert (earlier / "1" / "best.pdparams").read_bytes() == b"of the earlier run"
+    assert (earlier / "1" / "last.pdparams").read_bytes() == first
     assert not (tmp_path / "best.pdparams").exists()
     assert len(epochs_in(tmp_path)) == 1
+    second = (tmp_path / "last.pdparams").read_bytes()
+    run(config, tmp_path)
+    assert (earlier / "1" / "last.pdparams").read_bytes() == first
+    assert (earlier / "2" / "last.pdparams").read_bytes() == second
+    assert (earlier / "1" / "metrics.jsonl").is_file()
+    assert (earlier / "2" / "metrics.jsonl").is_file()
 
 
 @pytest.fixture(scope="module")
@@ -204,8 +211,8 @@ def test_a_resumed_run_says_what_is_not_as_it_was(
 
 
 def test_resuming_without_a_checkpoint_of_the_run_is_named(tiny_config: Config, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"last/checkpoint\.json: no such file, so this is no checkpoint"):
-        run(tiny_config, tmp_path, resume=True)
+    with pytest.raises(ValueError, match=r"gone/checkpoint\.json: no such file, so this is no checkpoint"):
+        run(tiny_config, tmp_path, resume=tmp_path / "gone")
     other = run(dataclasses.replace(tiny_config, max_iters=1), tmp_path / "other")
     with pytest.raises(
         ValueError, match=r"other/last: expected one of .*mine/checkpoints, as a run goes on in its own"
@@ -259,6 +266,47 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_weights(tiny_co
     with pytest.raises(FloatingPointError, match=r"epoch 2: loss nan, x nan.*samples: \w+/v_\w+/\d{5}"):
         trainer.fit()
     assert (tmp_path / "last.pdparams").read_bytes() == good
+
+
+def test_weights_that_are_not_finite_take_no_place_of_others(tiny_config: Config, tmp_path: Path) -> None:
+    momentum = {"name": "Momentum", "learning_rate": 1e-6}
+    config = dataclasses.replace(tiny_config, epochs=1, keep=1, OPTIMIZER=momentum)
+    run(config, tmp_path)
+    good = (tmp_path / "last.pdparams").read_bytes()
+    wild = {**momentum, "learning_rate": 1e38}
+    wild_config = dataclasses.replace(config, epochs=2, OPTIMIZER=wild, max_iters=5)  # one batch more than one epoch
+    assert checkpoints_in(tmp_path / "checkpoints")[0].name == "00001-00000004"
+    said = r"not finite after 5 batches, so this is not saved\. The last checkpoint is .*00001-00000004; lower"
+    with pytest.raises(FloatingPointError, match=said):
+        run(wild_config, tmp_path, resume=True)
+    assert (tmp_path / "last.pdparams").read_bytes() == good
+    with pytest.raises(FloatingPointError, match="There is no checkpoint yet; lower"):
+        run(dataclasses.replace(wild_config, max_iters=1), tmp_path / "new")
+
+
+def test_a_run_without_a_test_set(tiny_config: Config, tmp_path: Path) -> None:
+    dataset = {**tiny_config.DATASET, "test": None}
+    assert lines_in(run(dataclasses.replace(tiny_config, DATASET=dataset, max_iters=1), tmp_path))
+
+
+def test_what_a_user_s_files_are_run_with_is_looked_at_first(tiny_config: Config, tmp_path: Path) -> None:
+    wrong = dataclasses.replace(tiny_config, INFERENCE={**tiny_config.INFERENCE, "treshold": 0.3})
+    with pytest.raises(TypeError, match="has no argument 'treshold'"):
+        run(wrong, tmp_path)
+
+
+def test_resuming_says_if_there_is_nothing_to_do(
+    tiny_config: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("paddlevideo"), "propagate", True)
+    logging.getLogger("paddlevideo").setLevel(logging.INFO)
+    config = dataclasses.replace(tiny_config, max_iters=1)
+    with pytest.raises(ValueError, match="there is no run to go on with; leave out --resume"):
+        run(config, tmp_path, resume=True)
+    run(config, tmp_path)
+    assert "this run is complete" not in caplog.text
+    run(config, tmp_path, resume=True)
+    assert "this run is complete; raise epochs or max_iters" in caplog.text
 
 
 def test_mixed_precision_on_a_cpu_says_that_it_is_float32(

@@ -97,6 +97,30 @@ def test_states_of_other_things_are_named(tmp_path: Path) -> None:
         load_states({"progress": RunProgress()}, path)
 
 
+@pytest.mark.parametrize("change", ["optimizer", "freeze"])
+def test_a_state_that_lacks_something_is_told_at_the_first_step(change: str) -> None:
+    model, other = network(), network()
+    if change == "freeze":
+        for parameter in model[2].parameters():
+            parameter.stop_gradient = True
+    optimizer = build_optimizer(ADAM, model)
+    train(model, optimizer, range(2))
+    resumed = build_optimizer(ADAM if change == "freeze" else {**ADAM, "name": "Momentum"}, other)
+    holder = OptimizerState(other, resumed)
+    holder.set_state_dict(OptimizerState(model, optimizer).state_dict())
+    (other(paddle.ones([4, 2])) ** 2).sum().backward()
+    what = r"2\.weight" if change == "freeze" else ".*velocity.*"
+    with pytest.raises(ValueError, match=f"no state of this optimizer for {what}; resume with"):
+        holder.step(paddle.amp.GradScaler(enable=False))
+
+
+def test_a_state_without_its_parts_is_told_with_its_file(tmp_path: Path) -> None:
+    model = network()
+    save_states({"optimizer": {"schedule": {}}}, tmp_path / "t.pdopt")
+    with pytest.raises(ValueError, match=r"t\.pdopt: the state of optimizer is not one that .* KeyError\('arrays'\)"):
+        load_states({"optimizer": OptimizerState(model, build_optimizer(ADAM, model))}, tmp_path / "t.pdopt")
+
+
 def test_gradients_fit_as_many_processes_as_made_them() -> None:
     gradients = Gradients(network())
     gradients.set_state_dict({"processes": [{}, {}]})  # none are waiting, so any number will do

@@ -27,6 +27,8 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").write_text("")
         (tmp_path / package / "parts.py").write_text(content)
+    (tmp_path / "leaving.py").write_text("import sys\nsys.exit(3)\n")
+    (tmp_path / "broken.py").write_text("x = 1\nx = = 2\n")
     (tmp_path / "lacking.py").write_text("import a_package_that_is_not_there\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(METRICS, "_classes", dict(METRICS._classes))
@@ -43,6 +45,8 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ("applauding.other", ValueError, "no module applauding.other is found"),
         ("failing.parts", RuntimeError, r"failing.parts: importing it raised at .*parts.py:2 ZeroDivisionError"),
         ("lacking", RuntimeError, r"lacking.py:1 ModuleNotFoundError: No module named 'a_package_that_is_not_there'"),
+        ("leaving", RuntimeError, r"leaving: importing it raised at .*leaving.py:2 SystemExit: 3"),
+        ("broken", RuntimeError, r"broken: importing it raised at .*broken.py:2 SyntaxError: "),
         (".parts", ValueError, "expected the name of a module"),
         ("a/b.py", ValueError, "expected the name of a module"),
     ],
