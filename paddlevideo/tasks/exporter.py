@@ -101,7 +101,7 @@ def export(
         report = compare(graphs, inputs, eager, folder)
         keep_files(graphs, folder)
     reuse = export_sliding(folded, inputs, [name for name in formats if name in REUSING], folder)
-    np.savez(folder / "reference.npz", allow_pickle=False, **eager)
+    np.savez(folder / "reference.npz", **eager)
     write_json(folder / "export_report.json", report)
     write_facts(folder, model, config, graphs, reuse)
     logger.info("%s\nexported to %s", report_table(report), folder)
