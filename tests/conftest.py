@@ -7,6 +7,7 @@ import dataclasses
 import gc
 import importlib.util
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,6 +142,15 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The export folder of `trained` with every format, the quantised one among them."""
     folder = tmp_path_factory.mktemp("exported")
     return export_weights(load_config(trained / "config.yaml"), trained / "best.pdparams", folder, FORMATS, 8)
+
+
+@pytest.fixture
+def own_signals() -> Iterator[None]:
+    """For tests that send this process a signal, after which it would no longer end as pytest wants it."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

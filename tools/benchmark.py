@@ -15,7 +15,7 @@ from paddlevideo.tasks.benchmark import EAGER, Result, Row, machine, measure_all
 from paddlevideo.utils.command import run_command
 from paddlevideo.utils.cpu import available_cores
 from paddlevideo.utils.device import use_device
-from paddlevideo.utils.files import write_json
+from paddlevideo.utils.files import output_folder, write_json
 from paddlevideo.utils.logging import start_logging
 
 
@@ -45,6 +45,11 @@ def run(args: argparse.Namespace) -> None:
     planned += [Result(Row(path, EAGER, "float32", args.threads, args.input)) for path in args.weights]
     if min(args.rounds, args.frames, args.threads) < 1 or not planned:
         raise ValueError("--rounds, --frames and --threads should be at least 1, and -m or -w name a network")
+    output_folder(args.json.parent)
+    if args.json.is_dir():
+        raise ValueError(f"--json {args.json}: expected a file, this is a folder; add a name such as benchmark.json")
+    if args.override and args.config is None:
+        raise ValueError("-o changes a config; name it with -c")
     results = measure_all(planned, args.rounds, args.frames, config)
     head = machine(args.threads)
     write_json(args.json, {"machine": head, "rounds": args.rounds, "frames": args.frames, "rows": plain(results)})

@@ -38,7 +38,7 @@ def run(arguments: Sequence[str] | None) -> None:
     use_device(args.device)
     config = chosen_config(args.config, args.params, plugins=args.plugin)
     calibration = args.calibration if args.precision == "int8" else None
-    export_weights(config, args.params, args.output, args.format.split(","), calibration)
+    export_weights(config, args.params, args.output, [name.strip() for name in args.format.split(",")], calibration)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

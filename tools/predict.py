@@ -19,6 +19,8 @@ from paddlevideo.utils.files import output_folder
 from paddlevideo.utils.logging import start_logging
 from paddlevideo.utils.threads import stop_on_signals
 
+FRAMES = 16  # of a snippet
+
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
@@ -35,7 +37,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="WEIGHTS",
         help="for a network that reads features: what describes the videos of -i; its config.yaml lies beside it",
     )
-    parser.add_argument("--every", type=int, default=16, help="with --extractor: frames of a snippet (default: 16)")
+    parser.add_argument("--every", type=int, help="with --extractor: frames of a snippet (default: 16)")
     add_predictor_options(parser)
     parser.add_argument("-o", "--output", default="predictions", help="folder (default: predictions)")
     parser.add_argument("--threshold", type=float, help="leave out answers below this score (default for boxes: 0.3)")
@@ -60,7 +62,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def described(args: argparse.Namespace, folder: Path) -> list[str]:
     """Files of features of the videos that were named."""
     config = chosen_config(None, args.extractor, plugins=args.plugin)
-    return list(map(str, extract_files(config, args.extractor, args.input, folder, args.every)))
+    every = FRAMES if args.every is None else args.every
+    return list(map(str, extract_files(config, args.extractor, args.input, folder, every)))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -78,7 +81,11 @@ def run(args: argparse.Namespace) -> None:
         top=args.top,
     )
     connection = Connection(args.timeout, args.reconnect)
+    if args.every is not None and args.extractor is None:
+        raise ValueError("--every is for --extractor, which describes videos; leave it out, or name an extractor")
     predictor = load_predictor(args, options.batch_size)
+    if args.extractor is not None and predictor.reads_frames:
+        raise ValueError("--extractor is for a network that reads features, and this one reads videos; leave it out")
     folder = output_folder(args.output)
     inputs = [args.input] if args.extractor is None else described(args, folder / "features")
     streams = [source for text in inputs for source in predictor.sources(text, connection, args.realtime)]

@@ -15,6 +15,9 @@ from paddlevideo.utils.command import run_command
 from paddlevideo.utils.device import use_device
 from paddlevideo.utils.logging import start_logging
 
+MOST_UPLOAD = 1_000_000  # MB
+MOST_PORT = 65535
+
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
@@ -34,6 +37,11 @@ def run(args: argparse.Namespace) -> None:
     from paddlevideo.serve.app import make_app, serve
     from paddlevideo.serve.network import SharedNetwork
 
+    if not 0 < args.max_upload <= MOST_UPLOAD or not 0 <= args.port <= MOST_PORT:
+        raise ValueError(
+            f"--max-upload should be in 0..{MOST_UPLOAD} MB and --port in 0..{MOST_PORT}, got {args.max_upload:g} and "
+            f"{args.port}"
+        )
     start_logging()
     use_device(args.device)
     network = SharedNetwork(load_predictor(args, args.sessions), args.threshold, args.sessions)

@@ -77,10 +77,12 @@ def chosen_options(args: argparse.Namespace, exported: bool) -> dict[str, Any]:
     """What was chosen of `add_options`, as arguments of `Predictor.from_export`.
 
     Raises:
-        ValueError: something was, but it is no `exported` network that will run.
+        ValueError: something was, but it is no `exported` network that will run, or no number of threads.
     """
     given = {name: getattr(args, name) for name in ("engine", "precision", "threads")}
     chosen = {name: value for name, value in given.items() if value is not None}
     if chosen and not exported:
-        raise ValueError(f"--{' and --'.join(chosen)} are for an exported network; name its folder with -m")
+        raise ValueError(f"an exported network has --{' and --'.join(chosen)}; name its folder with -m")
+    if chosen.get("threads", 1) < 1:
+        raise ValueError(f"--threads should be at least 1, got {args.threads}")
     return chosen

@@ -31,18 +31,6 @@ class Graph:
     outputs: Sequence[str]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def check_outputs(self, count: int) -> None:
-        """Compare the number of names with that of the network's outputs.
-
-        Raises:
-            ValueError: there are more or fewer.
-        """
-        if len(self.outputs) != count:
-            raise ValueError(
-                f"{self.files['model']}: inference.yaml names {len(self.outputs)} outputs, the network has {count}; "
-                "export the model again"
-            )
-
     def named(self, outputs: Sequence[npt.NDArray[Any]]) -> Arrays:
         """The outputs of one run by name."""
         return dict(zip(self.outputs, outputs, strict=True))
@@ -57,7 +45,6 @@ class Engine(ABC):
     formats: ClassVar[Mapping[str, str]]  # for each precision that it has, the format of the graph
     on_gpu: ClassVar[bool] = False
 
-    @abstractmethod
     def load(self, graph: Graph, precision: str, threads: int | None = None) -> Network:
         """The network of a graph; not to be shared between threads.
 
@@ -65,7 +52,27 @@ class Engine(ABC):
             graph: of the format that the precision needs.
             precision: one of `formats`.
             threads: on a CPU; None leaves the choice to the engine.
+
+        Raises:
+            ValueError: the graph is damaged, or not what `inference.yaml` says.
         """
+        try:
+            network, count = self.start(graph, precision, threads)
+        except Exception as error:  # each has its own
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [repr(error)]
+            raise ValueError(
+                f"{graph.files['model']}: {self.name} cannot load it ({lines[-1]}); export the model again"
+            ) from error
+        if len(graph.outputs) != count:
+            raise ValueError(
+                f"{graph.files['model']}: inference.yaml names {len(graph.outputs)} outputs, the network has {count}; "
+                "export the model again"
+            )
+        return network
+
+    @abstractmethod
+    def start(self, graph: Graph, precision: str, threads: int | None) -> tuple[Network, int]:
+        """What `load` gives, and how many outputs it has; may raise anything."""
 
     def lacks(self, precision: str) -> str | None:
         """What this machine does not have for one of the engine's precisions, or None."""

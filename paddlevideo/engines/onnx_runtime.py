@@ -16,7 +16,7 @@ class ONNXRuntime(Engine):
     name, package, extra = "onnxruntime", "onnxruntime", "onnx"
     formats: ClassVar = {"float32": "onnx"}
 
-    def load(self, graph: Graph, precision: str, threads: int | None = None) -> Network:
+    def start(self, graph: Graph, precision: str, threads: int | None) -> tuple[Network, int]:
         """See `Engine`."""
         import onnxruntime
 
@@ -25,10 +25,9 @@ class ONNXRuntime(Engine):
         if threads is not None:
             options.intra_op_num_threads = threads
         session = onnxruntime.InferenceSession(str(graph.files["model"]), options, providers=["CPUExecutionProvider"])
-        graph.check_outputs(len(session.get_outputs()))
         names = [item.name for item in session.get_inputs()]
 
         def run(inputs: Arrays) -> Arrays:
             return graph.named(session.run(None, {name: contiguous(inputs[name]) for name in names}))
 
-        return run
+        return run, len(session.get_outputs())

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
-from typing import Any, ClassVar
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar, TypeVar
 
 from paddlevideo.engines.base import Engine, Graph, Network, contiguous
 from paddlevideo.types import Arrays
 
+T = TypeVar("T")
+CAPABILITIES = "OPTIMIZATION_CAPABILITIES"  # of a device
 HINTS = {"float32": "f32", "bf16": "bf16", "int8": "f32"}  # what is not quantised stays in float32
 
 
@@ -18,14 +23,12 @@ class OpenVINO(Engine):
     name, package, extra = "openvino", "openvino", "openvino"
     formats: ClassVar = {"float32": "openvino", "bf16": "openvino", "int8": "openvino_int8"}
 
-    def load(self, graph: Graph, precision: str, threads: int | None = None) -> Network:
+    def start(self, graph: Graph, precision: str, threads: int | None) -> tuple[Network, int]:
         """See `Engine`."""
-        openvino = import_quietly("openvino")
         options = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
         if threads is not None:
             options["INFERENCE_NUM_THREADS"] = str(threads)
-        compiled = openvino.Core().compile_model(str(graph.files["model"]), "CPU", options)
-        graph.check_outputs(len(compiled.outputs))
+        compiled = core().compile_model(str(graph.files["model"]), "CPU", options)
         request = compiled.create_infer_request()
         names = {name for item in compiled.inputs for name in item.get_names()}  # some inputs have several
 
@@ -34,15 +37,38 @@ class OpenVINO(Engine):
             results = request.infer(arrays, share_inputs=True)  # without a copy
             return graph.named([results[k] for k in range(len(graph.outputs))])
 
-        return run
+        return run, len(compiled.outputs)
 
     def lacks(self, precision: str) -> str | None:
         """Bfloat16 on a CPU without instructions for it, where it would be slower than float32."""
         if precision != "bf16":
             return None
-        if "BF16" not in import_quietly("openvino").Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        if "BF16" not in core().get_property("CPU", CAPABILITIES):
             return "this CPU has no bfloat16 arithmetic (avx512_bf16 or amx_bf16); use float32 or int8"
         return None
+
+
+@functools.cache
+def core() -> Any:
+    """The process's one `openvino.Core`; with a second one, this process could die of its next signal."""
+    return in_own_thread(_make_core)
+
+
+def _make_core() -> Any:
+    made = import_quietly("openvino").Core()
+    made.get_property("CPU", CAPABILITIES)  # brings the plugin for the CPU into this thread
+    return made
+
+
+def in_own_thread(function: Callable[[], T]) -> T:
+    """Call a function that makes an `openvino.Core`.
+
+    Its plugin for the CPU gives the thread that it begins in another stack for signal handlers, and at its end puts
+    back the one before. If that belonged to another Core, which is gone, the memory is too, and a thread that goes on
+    crashes at the next signal that Python handles: Ctrl-C, or the end of a child process.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(function).result()
 
 
 def import_quietly(name: str) -> Any:

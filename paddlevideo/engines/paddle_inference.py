@@ -17,7 +17,7 @@ class PaddleInference(Engine):
     formats: ClassVar = {"float32": "paddle"}
     on_gpu = True
 
-    def load(self, graph: Graph, precision: str, threads: int | None = None) -> Network:
+    def start(self, graph: Graph, precision: str, threads: int | None) -> tuple[Network, int]:
         """See `Engine`; settings are `onednn`, whether to use it, and `without_passes`, names of its optimisations.
 
         Raises:
@@ -25,10 +25,7 @@ class PaddleInference(Engine):
         """
         for key, suffix in (("model", ".json"), ("weights", ".pdiparams")):  # Paddle crashes on others
             if key not in graph.files or graph.files[key].suffix != suffix:
-                raise ValueError(
-                    f"{graph.files['model']}: expected the {key} in a {suffix} file, got {graph.files.get(key)}; "
-                    "export the model again"
-                )
+                raise ValueError(f"expected the {key} in a {suffix} file, got {graph.files.get(key)}")
         config = paddle.inference.Config(str(graph.files["model"]), str(graph.files["weights"]))
         config.disable_glog_info()
         device = paddle.device.get_device()
@@ -41,7 +38,6 @@ class PaddleInference(Engine):
         if threads is not None:
             config.set_cpu_math_library_num_threads(threads)
         predictor = paddle.inference.create_predictor(config)
-        graph.check_outputs(len(predictor.get_output_names()))
         handles = {name: predictor.get_input_handle(name) for name in predictor.get_input_names()}
 
         def run(inputs: Arrays) -> Arrays:
@@ -50,4 +46,4 @@ class PaddleInference(Engine):
             predictor.run()
             return graph.named([predictor.get_output_handle(k).copy_to_cpu() for k in predictor.get_output_names()])
 
-        return run
+        return run, len(predictor.get_output_names())

@@ -311,7 +311,7 @@ class VideoFile(FrameSource):
                 yield moment / 1000, _retrieve(capture, _lost(self.path, number))
 
     def _by_number(self, numbers: Sequence[int]) -> Iterator[Frames]:
-        reader = decord.VideoReader(str(self.path), num_threads=1)
+        reader = decord.VideoReader(str(self.path.absolute()), num_threads=1)
         for number in numbers:
             try:
                 yield reader[number].asnumpy()
@@ -418,7 +418,8 @@ def _capture(path: Path, *properties: int) -> Iterator[cv2.VideoCapture]:
     with path.open("rb") as file:
         if b"\0" not in file.read(_TEXT_PROBE_BYTES):  # FFmpeg would draw the letters of a text as frames
             raise ValueError(f"{path}: not a video but a text or an empty file; get it again, as mp4, avi, ...")
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1, *properties])
+    place = str(path.absolute())  # FFmpeg would take a colon in a relative one for the end of a protocol
+    capture = cv2.VideoCapture(place, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1, *properties])
     try:
         if not capture.isOpened():
             raise ValueError(

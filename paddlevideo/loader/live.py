@@ -6,13 +6,16 @@ import math
 import re
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from http.client import HTTPException
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.request import Request, urlopen
 
 import cv2
 import numpy as np
@@ -22,6 +25,10 @@ from paddlevideo.loader.sources import find_sources
 from paddlevideo.types import Frames
 from paddlevideo.utils.logging import logger
 
+MOST_CAMERAS = 9999
+LONGEST_NAME = 60  # letters of an address in the names of files, which may have 255 bytes
+HEAD_SECONDS = 3.0  # that a server is asked for the length of what it has
+PLAYLISTS = (".m3u8", ".mpd")
 SCHEMES = ("http", "https", "rtmp", "rtsp", "rtsps", "srt", "tcp", "udp")
 
 
@@ -69,6 +76,7 @@ class StoredStream:
         self.path: Path | None = path
         self.name = path.resolve().name if path.is_dir() else path.stem
         self.paced = paced
+        self._closed = threading.Event()
 
     @cached_property
     def _source(self) -> FrameSource:
@@ -95,11 +103,14 @@ class StoredStream:
         start = time.monotonic()
         for seconds, picture in self._source.timed():
             if self.paced:
-                time.sleep(max(0.0, start + seconds - time.monotonic()))
+                self._closed.wait(max(0.0, start + seconds - time.monotonic()))
+            if self._closed.is_set():
+                return
             yield TimedFrame(seconds, picture)
 
     def close(self) -> None:
-        """Nothing is waited for that is long."""
+        """End the iteration, also while the time of a frame is waited for."""
+        self._closed.set()
 
 
 @dataclass(frozen=True)
@@ -122,7 +133,7 @@ class Connection:
     longest_wait: float = 30.0
 
     def __post_init__(self) -> None:
-        if self.timeout <= 0 or self.attempts < 0:
+        if not 0 < self.timeout < math.inf or self.attempts < 0:
             raise ValueError(
                 f"expected a timeout above 0 and no negative number of reconnections, got {self.timeout:g} and "
                 f"{self.attempts}"
@@ -132,8 +143,9 @@ class Connection:
 class LiveStream:
     """A camera, or an address such as `rtsp://host/path`; it is opened again when it breaks.
 
-    Times are those of arrival. An address with a length is a stored video: its times are its own, its end is the end,
-    and frames that were seen before it broke are skipped.
+    Times are those of arrival. An address whose content has a length is a stored video: its times are its own, its end
+    is the end, and frames that were seen before it broke are skipped. If its container does not tell how many frames
+    there are, its end looks like a break: the end is where another connection comes no further.
 
     Args:
         address: number of a camera, or a URL of one of `SCHEMES`.
@@ -149,7 +161,8 @@ class LiveStream:
         self.address, self.connection = address, connection
         self._closed = threading.Event()
         self.title = f"camera {address}" if isinstance(address, int) else _without_secrets(address)
-        self.name = re.sub(r"[^\w.-]+", "_", self.title.partition("://")[2] or self.title).strip("_")
+        self.name = re.sub(r"[^\w.-]+", "_", self.title.partition("://")[2] or self.title)[:LONGEST_NAME].strip("_")
+        stored = isinstance(address, str) and _is_stored(address, connection.timeout)
         capture = self._open()
         if capture is None:
             raise ConnectionError(f"{self.title}: cannot be opened; {self._advice()}")
@@ -157,6 +170,8 @@ class LiveStream:
         fps, length = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.fps = fps if 0 < fps <= 240 else DEFAULT_FPS
         self.length = int(length) if isinstance(address, str) and 0 < length < math.inf else None
+        self._stored = stored or self.length is not None
+        self._passed = 0  # frames of the latest connection
 
     def __iter__(self) -> Iterator[TimedFrame]:
         """The frames.
@@ -167,10 +182,12 @@ class LiveStream:
         start, seen, failures = time.monotonic(), 0, 0
         while True:
             before = seen
-            for frame in self._frames(start, skip=0 if self.length is None else seen):
+            for frame in self._frames(start, skip=seen if self._stored else 0):
                 seen += 1
                 yield frame
             if self._closed.is_set() or (self.length is not None and seen >= self.length):
+                return
+            if self._stored and 0 < seen == before == self._passed:
                 return
             failures = 1 if seen > before else failures + 1
             self._wait(seen, failures)
@@ -182,7 +199,7 @@ class LiveStream:
 
     def _frames(self, start: float, skip: int) -> Iterator[TimedFrame]:
         """The frames of one connection, without the first `skip`."""
-        capture, self._capture = self._capture, None
+        capture, self._capture, self._passed = self._capture, None, 0
         if capture is None:
             return
         try:
@@ -190,12 +207,14 @@ class LiveStream:
                 if self._closed.is_set() or not capture.grab():
                     return
                 if number < skip:
+                    self._passed = number + 1
                     continue
                 done, frame = capture.retrieve()
                 if not done:
                     return
+                self._passed = number + 1
                 media = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-                now = time.monotonic() - start if self.length is None else media
+                now = media if self._stored else time.monotonic() - start
                 yield TimedFrame(now, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False))
         finally:
             capture.release()
@@ -233,7 +252,8 @@ class LiveStream:
 
     def _advice(self) -> str:
         if isinstance(self.address, str):
-            return "check the address, and that it plays in another program"
+            hint = " (in a user or password, write / ? # @ as %2F %3F %23 %40)" if "@" in self.address else ""
+            return f"check the address{hint}, and that it plays in another program"
         found = sorted(path.name for path in Path("/dev").glob("video*"))
         return f"check that it is plugged in and free; on Linux cameras are /dev/videoN, here: {found or 'none'}"
 
@@ -248,19 +268,42 @@ def open_streams(text: str, connection: Connection, realtime: bool = False) -> l
 
     Raises:
         FileNotFoundError: nothing is there.
-        ValueError: a URL of an unknown scheme.
+        ValueError: a URL of an unknown scheme, a number that no camera has, or nothing named.
         ConnectionError: a camera or URL cannot be opened.
     """
     if re.fullmatch(r"[0-9]+", text):
+        if int(text) > MOST_CAMERAS:
+            raise ValueError(f"{text}: expected the number of a camera, 0 to {MOST_CAMERAS}; a file is ./{text}")
         return [LiveStream(int(text), connection)]
     if "://" not in text:
         return [StoredStream(path, realtime) for path in find_sources(text)]
-    if urlsplit(text).scheme not in SCHEMES:
+    try:
+        scheme = urlsplit(text).scheme
+    except ValueError as error:
+        raise ValueError(f"{_without_secrets(text)}: not an address: {error}") from error
+    if scheme not in SCHEMES:
         raise ValueError(f"{_without_secrets(text)}: expected one of {', '.join(f'{name}://' for name in SCHEMES)}")
     return [LiveStream(text, connection)]
 
 
 def _without_secrets(url: str) -> str:
-    """An address without user, password and query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    """An address without user, password and query, also if they have characters that should have been encoded."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{re.split('[?#]', rest.rpartition('@')[2])[0]}"
+
+
+def _is_stored(address: str, timeout: float) -> bool:
+    """Whether a server of HTTP says that this is a file with an end; no for playlists, which are short themselves."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or parts.path.endswith(PLAYLISTS):
+        return False
+    user, _, host = parts.netloc.rpartition("@")
+    request = Request(urlunsplit(parts._replace(netloc=host, fragment="")), method="HEAD")
+    if user:
+        request.add_header("Authorization", f"Basic {b64encode(unquote(user).encode()).decode()}")
+    try:
+        with urlopen(request, timeout=min(timeout, HEAD_SECONDS)) as answer:  # http or https only  # nosec B310
+            kind = answer.headers.get_content_type()
+            return "Content-Length" in answer.headers and "mpegurl" not in kind and "dash" not in kind
+    except (OSError, ValueError, HTTPException):  # it need not know this kind of question
+        return False

@@ -5,25 +5,34 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
-VIDEO_SUFFIXES = {".avi", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"}
+from paddlevideo.utils.logging import logger
+
+VIDEO_SUFFIXES = {
+    ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts",
+    ".webm", ".wmv",
+}  # fmt: skip
+SHOWN = 8  # names
 PICTURE_SUFFIXES = {".jpg", ".png"}
 
 
 def find_sources(text: str) -> list[Path]:
-    """The videos of a path or pattern, in order.
+    """The videos of a path or pattern, in order; what else a folder of videos has is told.
 
     Args:
         text: a video file, a folder of numbered pictures (one video), a folder of videos, or a pattern such as
             `clips/*.mp4`.
 
     Raises:
-        FileNotFoundError: nothing is there.
+        FileNotFoundError: nothing is there, or nothing was named.
     """
-    path = Path(text)
+    path = _named(text)
     if path.is_dir():
         inside = sorted(path.iterdir())
-        videos = [item for item in inside if item.suffix.lower() in VIDEO_SUFFIXES]
+        videos = [item for item in inside if item.suffix.lower() in VIDEO_SUFFIXES and not item.is_dir()]
         if videos:
+            if others := [item.name for item in inside if item not in videos]:
+                shown = ", ".join(others[:SHOWN]) + (", ..." if len(others) > SHOWN else "")
+                logger.info("%s: %d videos; left out, as they are none: %s", path, len(videos), shown)
             return videos
         if any(item.suffix.lower() in PICTURE_SUFFIXES for item in inside):
             return [path]
@@ -38,9 +47,9 @@ def find_features(text: str) -> list[Path]:
         text: a file, a folder of them, or a pattern such as `features/*.npy`.
 
     Raises:
-        FileNotFoundError: nothing is there.
+        FileNotFoundError: nothing is there, or nothing was named.
     """
-    folder = Path(text)
+    folder = _named(text)
     if not folder.is_dir():
         return _matches(text)
     files = sorted(folder.glob("*.npy"))
@@ -49,6 +58,12 @@ def find_features(text: str) -> list[Path]:
             f"{folder}: no file of features, NAME.npy, is in this folder; make them with tools/extract_features.py"
         )
     return files
+
+
+def _named(text: str) -> Path:
+    if not text:  # which would be the current folder
+        raise FileNotFoundError("expected a file, a folder or a pattern, got an empty text; the folder you are in is .")
+    return Path(text)
 
 
 def _matches(text: str) -> list[Path]:

@@ -32,9 +32,9 @@ def only_own_page(host: str) -> Middleware:
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        name = re.sub(r":\d*$", "", request.host).strip("[]")
+        name = re.sub(r":\d*$", "", request.host).strip("[]").lower()
         origin = request.headers.get("Origin")
-        if name not in ("localhost", host) and not is_address(name):
+        if name not in ("localhost", host.lower()) and not is_address(name):
             raise web.HTTPForbidden(
                 text=f"unknown host {name}; open this page by its address, or start with --host NAME"
             )
@@ -61,4 +61,4 @@ def is_address(name: str) -> bool:
 
 def is_loopback(host: str) -> bool:
     """Whether a server that is bound to this can be reached from its own machine only."""
-    return host == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
+    return host.lower() == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)

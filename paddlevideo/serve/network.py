@@ -11,6 +11,7 @@ from typing import Any
 
 from paddlevideo.loader.live import FrameStream
 from paddlevideo.tasks.answers import BoxAnswers
+from paddlevideo.tasks.answers.base import check_threshold
 from paddlevideo.tasks.predictor import Predictor
 from paddlevideo.tasks.streaming import StreamOptions, samples_ahead, stack
 from paddlevideo.tasks.tracks import TubeLinker
@@ -41,6 +42,7 @@ class SharedNetwork:
     def __init__(self, predictor: Predictor, threshold: float, max_sessions: int) -> None:
         if max_sessions < 1:
             raise ValueError(f"--sessions should be at least 1, got {max_sessions}")
+        check_threshold(threshold)
         if not isinstance(predictor.answers, BoxAnswers):
             raise ValueError(
                 "the page draws boxes on every frame, and this network gives other answers; predict with "

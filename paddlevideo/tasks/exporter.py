@@ -22,7 +22,7 @@ from paddlevideo.tasks.checkpoint import load_weights
 from paddlevideo.tasks.folding import fold_norms
 from paddlevideo.tasks.graphs import CHAIN, check, differences, runnable, write_graphs
 from paddlevideo.tasks.parts import build_dataset, build_model
-from paddlevideo.tasks.predictor import Predictor, eager_network
+from paddlevideo.tasks.predictor import Predictor, eager_network, sizes_of
 from paddlevideo.tasks.sliding import SlidingNetwork
 from paddlevideo.types import Arrays, InputSpec, Tensors
 from paddlevideo.utils.files import output_folder, write_atomically, write_json
@@ -101,7 +101,8 @@ def export(
         report = compare(graphs, inputs, eager, folder)
         keep_files(graphs, folder)
     reuse = export_sliding(folded, inputs, [name for name in formats if name in REUSING], folder)
-    np.savez(folder / "reference.npz", **eager)
+    reference: dict[str, Any] = eager
+    np.savez(folder / "reference.npz", **reference)
     write_json(folder / "export_report.json", report)
     write_facts(folder, model, config, graphs, reuse)
     logger.info("%s\nexported to %s", report_table(report), folder)
@@ -179,7 +180,8 @@ def write_facts(
         **graph_facts(graphs),
         "reuse": reuse,
         "causal": model.input.causal,
-        "inputs": {name: list(value.shape[1:]) for name, value in probe(model).items()},
+        "inputs": sizes_of(model.input),
+        "num_classes": len(config.classes),
         "input": dict(config.MODEL["input"]),
         "postprocess": dict(config.MODEL["postprocess"]),
         "pipeline": dict(config.PIPELINE["test"]),
@@ -194,10 +196,8 @@ def write_facts(
 def probe(owner: VideoModel | Predictor) -> Arrays:
     """A made-up batch of one, always the same, that fits the input of a model or predictor."""
     rng = np.random.default_rng(0)
-    return {
-        name: rng.random((1, *(axis or 1 for axis in item.shape))).astype(item.dtype)
-        for name, item in owner.input.spec().items()
-    }
+    sizes = sizes_of(owner.input)
+    return {name: rng.random((1, *sizes[name])).astype(item.dtype) for name, item in owner.input.spec().items()}
 
 
 def compare(graphs: dict[str, Graph], inputs: Arrays, eager: Arrays, folder: Path) -> list[dict[str, Any]]:

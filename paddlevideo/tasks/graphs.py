@@ -13,7 +13,7 @@ import numpy as np
 import paddle
 
 from paddlevideo.engines import ENGINES, Graph, require
-from paddlevideo.engines.openvino_runtime import import_quietly
+from paddlevideo.engines.openvino_runtime import core, import_quietly, in_own_thread
 from paddlevideo.types import Arrays
 from paddlevideo.utils.device import use_device
 from paddlevideo.utils.logging import logger
@@ -131,8 +131,7 @@ def to_openvino(graph: Graph, folder: Path) -> Graph:
         ValueError: a package is missing.
     """
     require("openvino", "openvino")
-    openvino = import_quietly("openvino")
-    return save_openvino(openvino.Core().read_model(str(graph.files["model"])), folder / "model.xml", graph.outputs)
+    return save_openvino(core().read_model(str(graph.files["model"])), folder / "model.xml", graph.outputs)
 
 
 def save_openvino(model: Any, path: Path, outputs: Any) -> Graph:
@@ -163,9 +162,9 @@ def to_int8(clips: Clips, graph: Graph, folder: Path) -> Graph:
         ValueError: a package is missing.
     """
     require("nncf", "int8")
-    openvino, nncf = import_quietly("openvino"), import_quietly("nncf")
-    model = openvino.Core().read_model(str(graph.files["model"]))
-    quantized = nncf.quantize(model, nncf.Dataset(clips), preset=nncf.QuantizationPreset.MIXED, subset_size=len(clips))
+    nncf, model = import_quietly("nncf"), core().read_model(str(graph.files["model"]))
+    options = {"preset": nncf.QuantizationPreset.MIXED, "subset_size": len(clips)}
+    quantized = in_own_thread(lambda: nncf.quantize(model, nncf.Dataset(clips), **options))  # has Cores of its own
     return save_openvino(quantized, folder / "model_int8.xml", graph.outputs)
 
 

@@ -101,8 +101,8 @@ class Predictor:
 
         Raises:
             FileNotFoundError: the folder or one of its files is missing.
-            ValueError: `inference.yaml` was not written by the exporter or needs plugins that are not imported, or no
-                such engine can run this here.
+            ValueError: `inference.yaml` was not written by the exporter or changed so that it does not fit the network,
+                or needs plugins that are not imported, or no such engine can run this here.
         """
         folder = Path(folder)
         facts = read_facts(folder)
@@ -110,6 +110,7 @@ class Predictor:
         _check_causal(facts["causal"])
         runner, graph = choose(engine, precision, read_graphs(folder, facts), folder)
         input = INPUTS.build(facts["input"])
+        _check_fit(folder / "inference.yaml", facts, input)
         sliding = read_sliding(folder, facts).get(runner.formats[precision]) if reuse else None
         network = runner.load(sliding or graph, precision, threads)
         if sliding is not None:
@@ -156,6 +157,11 @@ class Predictor:
         samples: Iterable[Sample] = DATASETS.build(self.source, source=source, stride=stride, **parts)
         return samples
 
+    @property
+    def reads_frames(self) -> bool:
+        """Whether it reads videos, and not files of features."""
+        return getattr(self.input, "sampling", None) is not None
+
     def batch(self, inputs: Arrays | Tensors, meta: list[Meta]) -> list[Prediction]:
         """Predictions for inputs that have a batch axis."""
         decoded = self.network(inputs)
@@ -172,6 +178,28 @@ def frame_step(pipeline: Node, input: InputTransform) -> int:
     """From each frame of a clip that a config's `PIPELINE.test` makes to the next one."""
     sampler = build_pipeline(pipeline, input)["sampler"]
     return int(np.diff(sampler(sampler.history, sampler.history - 1, None)).max(initial=1))
+
+
+def sizes_of(input: InputTransform) -> dict[str, list[int]]:
+    """What `inference.yaml` says of a network's inputs: their shapes without the batch axis, 1 for any length."""
+    return {name: [axis or 1 for axis in item.shape] for name, item in input.spec().items()}
+
+
+def _check_fit(path: Path, facts: dict[str, Any], input: InputTransform) -> None:
+    """Refuse settings with which the network would be given, or understood as, something else than it was trained for.
+
+    Raises:
+        ValueError: says which.
+    """
+    for what, known, found in (
+        ("inputs", facts.get("inputs"), sizes_of(input)),
+        ("num_classes", facts.get("num_classes"), len(facts["classes"])),
+    ):
+        if known is not None and known != found:  # older folders do not tell
+            raise ValueError(
+                f"{path}: the network was exported for {what} {known}, what else stands there makes it {found}; put it "
+                "back, or export the model again"
+            )
 
 
 def _check_causal(causal: bool) -> None:

@@ -38,6 +38,8 @@ def load_predictor(args: argparse.Namespace, streams: int) -> Predictor:
     """
     engine = chosen_options(args, exported=args.weights is None)
     if args.weights is None:
+        if args.config is not None:
+            raise ValueError("-c is for weights (-w); an export folder (-m) has its settings in inference.yaml")
         import_plugins(args.plugin)
         return Predictor.from_export(args.model, **engine, reuse=0 if args.no_reuse else streams)
     config = chosen_config(args.config, args.weights, plugins=args.plugin)

@@ -10,9 +10,9 @@ the network and the files in order.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
 from threading import Event
@@ -47,7 +47,7 @@ def predict_streams(
 ) -> None:
     """Predict streams, or other sources, and write the answers; the kind of answers decides on the files.
 
-    A stream that fails does not end the others; the first failure is raised when they are through.
+    A stream that fails, or whose files do, does not end the others; the first failure is raised when they are through.
 
     Args:
         predictor: the network.
@@ -57,19 +57,23 @@ def predict_streams(
         stop: ends the work in order when it is set; the files are complete then. It is set when this returns.
 
     Raises:
-        ValueError: two streams of one name, an mp4 that would overwrite a stream, or a stream that cannot be read.
+        ValueError: two streams of one name, an mp4 that would overwrite a video, or a stream that cannot be read.
         ConnectionError: a live stream broke and did not come back.
         OSError: an answer cannot be written.
     """
     _check_names(streams, folder)
     title, total = (streams[0].name, streams[0].length) if len(streams) == 1 else (f"{len(streams)} videos", None)
     progress = Progress(title, total, interval=50)
-    rounds = Ahead(batches(interleave(predictor, streams, options, stop), options.batch_size, predictor.input), 1, stop)
+    given_up: set[str] = set()
+    steps = interleave(predictor, streams, options, stop, given_up)
+    rounds = Ahead(batches(steps, options.batch_size, predictor.input), 1, stop)
     try:
-        with Outlets(lambda source: predictor.answers.stream_writer(folder, source, options, stop)) as outlets:
-            for steps, inputs, meta in rounds:
+        with Outlets(
+            lambda source: predictor.answers.stream_writer(folder, source, options, stop), given_up
+        ) as outlets:
+            for group, inputs, meta in rounds:
                 answers = iter(predictor.batch(inputs, meta) if meta else ())
-                for step in steps:
+                for step in group:
                     outlets.take(step, None if step.due is None else next(answers))
                     if isinstance(step.sample, dict):
                         progress.step(1)
@@ -82,8 +86,13 @@ def predict_streams(
         raise outlets.failures[0]
 
 
-def interleave(predictor: Predictor, streams: Sequence[Source], options: StreamOptions, stop: Event) -> Iterator[Step]:
-    """The samples of streams, each in its order; as many streams as a batch has places take turns."""
+def interleave(
+    predictor: Predictor, streams: Sequence[Source], options: StreamOptions, stop: Event, given_up: Container[str] = ()
+) -> Iterator[Step]:
+    """The samples of streams, each in its order; as many streams as a batch has places take turns.
+
+    Nothing more comes of a stream whose name gets into `given_up`.
+    """
     waiting = iter(streams)
     active: deque[tuple[Source, Iterator[Sample]]] = deque()
     while True:
@@ -92,6 +101,9 @@ def interleave(predictor: Predictor, streams: Sequence[Source], options: StreamO
         if not active:
             return
         stream, samples = active.popleft()
+        if stream.name in given_up:
+            stream.close()
+            continue
         try:
             for sample in samples:
                 step = Step(stream, sample)
@@ -145,10 +157,11 @@ class Outlets:
 
     Args:
         make_writer: opens the files of a stream.
+        given_up: gets the names of streams whose files cannot be written.
     """
 
-    def __init__(self, make_writer: Callable[[Source], StreamWriter]) -> None:
-        self.make_writer = make_writer
+    def __init__(self, make_writer: Callable[[Source], StreamWriter], given_up: set[str]) -> None:
+        self.make_writer, self.given_up = make_writer, given_up
         self.failures: list[Exception] = []
         self._open: dict[str, Outbox] = {}
 
@@ -163,22 +176,30 @@ class Outlets:
                 rest.callback(outbox.close)
 
     def take(self, step: Step, prediction: Prediction | None) -> None:
-        """Hand the next step of a stream to its files, with its prediction if the network looked at it.
-
-        Raises:
-            OSError: an answer cannot be written.
-        """
+        """Hand the next step of a stream to its files, with its prediction if the network looked at it."""
         name = step.stream.name
-        if isinstance(step.sample, dict):
-            if name not in self._open:
-                self._open[name] = Outbox(self.make_writer(step.stream))
-            self._open[name].put(step.sample, prediction)
+        if name in self.given_up:
             return
-        if step.sample is not None:
-            self.failures.append(step.sample)
-            logger.error("%s: %s", name, step.sample)
-        if name in self._open:
-            self._open.pop(name).close()
+        try:
+            if isinstance(step.sample, dict):
+                if name not in self._open:
+                    self._open[name] = Outbox(self.make_writer(step.stream))
+                self._open[name].put(step.sample, prediction)
+                return
+            if step.sample is not None:
+                self._fail(name, step.sample)
+            if name in self._open:
+                self._open.pop(name).close()
+        except OSError as error:
+            self.given_up.add(name)
+            self._fail(name, error)
+            if name in self._open:
+                with suppress(OSError):  # the same once more, or what follows from it
+                    self._open.pop(name).close()
+
+    def _fail(self, name: str, error: Exception) -> None:
+        self.failures.append(error)
+        logger.error("%s: %s", name, error)
 
 
 class Outbox:
@@ -232,7 +253,8 @@ def _check_names(streams: Sequence[Source], folder: Path) -> None:
             raise ValueError(
                 f"{stream.path} and {other.path} would both be written as {stream.name}.mp4; predict them one by one"
             )
-        if stream.path is not None and (folder / f"{stream.name}.mp4").resolve() == stream.path.resolve():
+        written = folder / f"{stream.name}.mp4"
+        if stream.path is not None and written.exists() and written.samefile(stream.path):
             raise ValueError(
                 f"{stream.path}: the annotated video would take the place of this one; choose another folder with -o"
             )

@@ -27,6 +27,7 @@ from paddlevideo.utils.logging import logger
 
 COLUMNS = ("frame", "time", "track", "label", "score", "x1", "y1", "x2", "y2")
 SPARE_BYTES = 16 << 20  # of the disk that are left free, so that an mp4 can still be given its index
+LARGEST_CLOCK = 65535  # that an MPEG-4 stream may count in a second; OpenCV gives it a rate times a power of ten
 LONGEST_PAUSE = 60.0  # seconds for which a picture is repeated at most
 
 
@@ -70,11 +71,11 @@ class SteadyVideo:
 
     Args:
         path: of the file; it is there once a picture was written.
-        fps: frames a second.
+        fps: frames a second, rounded if the format does not have so exact a rate.
     """
 
     def __init__(self, path: Path, fps: float) -> None:
-        self.path, self.fps = path, fps
+        self.path, self.fps = path, writable_rate(fps)
         self._writer: cv2.VideoWriter | None = None
 
     def write(self, picture: Frames, seconds: float) -> None:
@@ -98,6 +99,11 @@ class SteadyVideo:
         self._shown = cv2.cvtColor(self._fit(picture), cv2.COLOR_RGB2BGR)
         self._put()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a file."""
+        return self._writer is not None
+
     def close(self) -> None:
         """Finish the file."""
         if self._writer is not None:
@@ -109,9 +115,13 @@ class SteadyVideo:
         self._canvas = (height + height % 2, width + width % 2)
         self._start, self._count = 0.0, 0
         self._shown = cv2.cvtColor(self._fit(picture), cv2.COLOR_RGB2BGR)
-        writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter.fourcc(*"mp4v"), self.fps, self._canvas[::-1])
+        place = str(self.path.absolute())  # FFmpeg would take a colon in a relative one for the end of a protocol
+        writer = cv2.VideoWriter(place, cv2.VideoWriter.fourcc(*"mp4v"), self.fps, self._canvas[::-1])
         if not writer.isOpened():
-            raise PermissionError(f"{self.path}: cannot write an mp4 of {width}x{height} at {self.fps:g} fps")
+            raise PermissionError(
+                f"{self.path}: cannot write an mp4 of {width}x{height} at {self.fps:g} fps; remove what has this name, "
+                "or choose another folder with -o"
+            )
         self._writer = writer
 
     def _put(self) -> None:
@@ -131,6 +141,14 @@ class SteadyVideo:
         return fitted
 
 
+def writable_rate(fps: float) -> float:
+    """The rate nearest to `fps` that an mp4 can have."""
+    decimals = 3  # that OpenCV looks at
+    while decimals and round(fps * 10**decimals) > LARGEST_CLOCK:
+        decimals -= 1
+    return min(round(fps, decimals), float(LARGEST_CLOCK))
+
+
 class StreamFiles(ABC):
     """The files about one stream: an annotated mp4 and JSON lines; a subclass says what an answer looks like there.
 
@@ -139,6 +157,9 @@ class StreamFiles(ABC):
         name: of the stream.
         fps: frames a second of the mp4.
         window: what shows the pictures, too.
+
+    Raises:
+        OSError: a file cannot be written, or takes the place of one that has nothing to do with it.
     """
 
     suffixes = ("mp4", "jsonl")  # of the files
@@ -146,7 +167,13 @@ class StreamFiles(ABC):
     def __init__(self, folder: Path, name: str, fps: float, window: Window | None = None) -> None:
         self.folder, self.name, self.window = folder, name, window
         self.video = SteadyVideo(folder / f"{name}.mp4", fps)
-        self.lines = RecordFile(folder / f"{name}.jsonl")
+        lines = folder / f"{name}.jsonl"
+        if self.video.path.exists() and not lines.exists():
+            raise FileExistsError(
+                f"{self.video.path}: this has no {lines.name} beside it, so it is not one that was written here "
+                "before; choose another folder with -o, or remove it"
+            )
+        self.lines = RecordFile(lines)
         self.frames = self.dropped = 0
         self._size: list[int] | None = None
 
@@ -193,7 +220,7 @@ class StreamFiles(ABC):
             OSError: there is no room for what is left.
         """
         dropped = f", {self.dropped} dropped" if self.dropped else ""
-        kinds = ",".join(self.suffixes)
+        kinds = ",".join(kind for kind in self.suffixes if kind != "mp4" or self.video.has_begun)
         logger.info("%s: %d frames%s; wrote %s.{%s}", self.name, self.frames, dropped, self.folder / self.name, kinds)
         with ExitStack() as files:  # all are closed, whatever happens to one of them
             for file in self.files():

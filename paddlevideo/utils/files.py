@@ -122,11 +122,19 @@ class RecordFile:
         path: of the file; one that exists is replaced.
         head: what the file begins with.
         tail: what follows the last record, at any time.
+
+    Raises:
+        OSError: it cannot be opened.
     """
 
     def __init__(self, path: Path, head: bytes = b"", tail: bytes = b"") -> None:
         self.path, self.tail = path, tail
-        self._file = path.open("wb", buffering=0)
+        try:
+            self._file = path.open("wb", buffering=0)
+        except OSError as error:
+            raise OSError(
+                f"{path}: cannot be written ({error.strerror}); remove what has this name, or choose another folder"
+            ) from error
         self._end = 0
         self.append(head)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections import deque
@@ -107,6 +108,9 @@ class Ahead(Generic[T]):
 def stop_on_signals() -> Iterator[threading.Event]:
     """An event that SIGINT (Ctrl-C) and SIGTERM set, so that work can end in order; a second one ends it at once.
 
+    After a first one, that is still so when the context has ended: threads may go on for as long as they wait for data,
+    and the interpreter cannot be interrupted while it waits for them.
+
     Raises:
         KeyboardInterrupt: when the context ends, if one of them came.
     """
@@ -116,11 +120,8 @@ def stop_on_signals() -> Iterator[threading.Event]:
         nonlocal came
         came = True
         stop.set()
-        restore()
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in before:
+            signal.signal(number, lambda number, _: os._exit(128 + number))
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
@@ -128,6 +129,8 @@ def stop_on_signals() -> Iterator[threading.Event]:
     try:
         yield stop
     finally:
-        restore()
+        if not came:
+            for number, handler in before.items():
+                signal.signal(number, handler)
     if came:
         raise KeyboardInterrupt

@@ -184,8 +184,8 @@ def test_test_without_weights(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--test", "-w", "x.pdparams", "--engine", "paddle"], "--engine are for an exported network"),
-        (["--threads", "2", "--precision", "bf16"], "--precision and --threads are for an exported network"),
+        (["--test", "-w", "x.pdparams", "--engine", "paddle"], "an exported network has --engine; name its folder"),
+        (["--threads", "2", "--precision", "bf16"], "an exported network has --precision and --threads; name"),
         (["-m", "inference"], "-m names an export folder to --test instead of weights"),
         (["--test", "-m", "inference", "-w", "x.pdparams"], "instead of weights; leave it out, or -w"),
     ],

@@ -87,3 +87,11 @@ def test_an_address_that_others_reach_is_warned_of(trained: Path, capsys: pytest
         arguments = ["-w", str(trained / "best.pdparams"), "--host", "0.0.0.0", "--port", str(server.getsockname()[1])]
         assert load_script("tools/serve.py").main(arguments) == 1
     assert "0.0.0.0 is open to others" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--port", "99999"], ["--port", "-1"], ["--max-upload", "inf"], ["--max-upload", "nan"]]
+)
+def test_numbers_that_cannot_be_are_named(capsys: pytest.CaptureFixture[str], wrong: list[str]) -> None:
+    assert load_script("tools/serve.py").main(wrong) == 1
+    assert "error: --max-upload should be in 0..1000000 MB and --port in 0..65535, got" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -106,9 +107,8 @@ def test_a_missing_package_is_named(graphs: dict[str, Graph], monkeypatch: pytes
 
 
 def test_a_cpu_without_bfloat16(graphs: dict[str, Graph], monkeypatch: pytest.MonkeyPatch) -> None:
-    core = SimpleNamespace(get_property=lambda *_: ["FP32", "INT8"])
-    fake = SimpleNamespace(Core=lambda: core)
-    monkeypatch.setattr("paddlevideo.engines.openvino_runtime.import_quietly", lambda _: fake)
+    old = SimpleNamespace(get_property=lambda *_: ["FP32", "INT8"])
+    monkeypatch.setattr("paddlevideo.engines.openvino_runtime.core", lambda: old)
     with pytest.raises(ValueError, match="this CPU has no bfloat16 arithmetic"):
         choose("openvino", "bf16", graphs, WHERE)
     assert choose("openvino", "float32", graphs, WHERE)
@@ -117,3 +117,21 @@ def test_a_cpu_without_bfloat16(graphs: dict[str, Graph], monkeypatch: pytest.Mo
 def test_engines_do_not_report_their_use() -> None:
     import_quietly("openvino")
     assert sys.modules["openvino_telemetry"] is None
+
+
+TWO_NETWORKS = """
+import gc, os, signal, sys
+from paddlevideo.tasks.predictor import Predictor
+signal.signal(signal.SIGUSR1, lambda *_: print("handled", flush=True))
+networks = [Predictor.from_export(sys.argv[1], "openvino") for _ in range(2)]
+while networks:
+    del networks[0]
+    gc.collect()
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+def test_a_signal_is_handled_when_networks_have_come_and_gone(exported: Path) -> None:
+    command = [sys.executable, "-X", "faulthandler", "-c", TWO_NETWORKS, str(exported)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr

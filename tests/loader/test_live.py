@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import cv2
 import numpy as np
 import pytest
 
-from paddlevideo.loader.live import Connection, LiveStream, StoredStream, TimedFrame, open_streams
+from paddlevideo.loader.live import Connection, LiveStream, StoredStream, TimedFrame, _is_stored, open_streams
+from paddlevideo.loader.sources import find_sources
 from paddlevideo.tasks.streaming import StreamOptions, predict_streams
 from paddlevideo.utils.logging import logger
 from tests.tasks.streams import STEP, MadeStream, made_predictor, picture, read_lines, read_pictures, write_video
@@ -236,7 +238,7 @@ def test_a_paced_video_takes_its_time(tmp_path: Path) -> None:
     assert time.monotonic() - start >= 5 * 0.04
 
 
-@pytest.mark.parametrize("wrong", [{"timeout": 0.0}, {"attempts": -1}])
+@pytest.mark.parametrize("wrong", [{"timeout": 0.0}, {"timeout": float("nan")}, {"attempts": -1}])
 def test_waits_that_cannot_be_are_named(wrong: dict) -> None:
     with pytest.raises(ValueError, match="expected a timeout above 0"):
         Connection(**wrong)
@@ -253,9 +255,92 @@ def test_an_address_that_does_not_answer_is_named_without_its_password() -> None
     assert "secret" not in str(told.value)
 
 
-def test_addresses_of_other_kinds_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"file:///etc/hosts: expected one of http://"):
-        open_streams("file:///etc/hosts", QUICK)
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("file:///etc/hosts", "file:///etc/hosts: expected one of http://"),
+        ("http://[::1", r"http://\[::1: not an address: Invalid IPv6 URL"),
+        ("99999999999999", "99999999999999: expected the number of a camera, 0 to 9999; a file is ./9"),
+    ],
+)
+def test_addresses_of_other_kinds_are_refused(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        open_streams(text, QUICK)
+
+
+def test_nothing_is_not_the_current_folder() -> None:
+    with pytest.raises(FileNotFoundError, match="got an empty text; the folder you are in is"):
+        open_streams("", QUICK)
+
+
+@pytest.mark.parametrize("password", ["secret", "sec/ret", "sec#ret", "sec?ret", "sec@ret", "12/ret", "s@c/r@t"])
+def test_a_password_is_in_no_message_however_it_is_written(password: str) -> None:
+    with pytest.raises(
+        ConnectionError, match=r"^rtsp://127\.0\.0\.1:9/live: cannot be opened; .*%2F %3F %23 %40"
+    ) as told:
+        open_streams(f"rtsp://admin:{password}@127.0.0.1:9/live?token=secret", QUICK)
+    assert password not in str(told.value)
+    assert "ret" not in str(told.value)
+
+
+def test_a_file_over_http_without_a_known_length_has_an_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logger, "propagate", True)
+    write_video(tmp_path / "clip.ts", 40)
+    (tmp_path / "live.m3u8").write_text("#EXTM3U\n")
+    handler = partial(QuietFiles, directory=str(tmp_path))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        address = f"http://user:p%40ss@127.0.0.1:{server.server_port}"
+        stream = LiveStream(f"{address}/clip.ts", QUICK)
+        frames = list(stream)
+        assert not _is_stored(f"{address}/live.m3u8", 1.0)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert stream.length is None  # as OpenCV does not know it
+    assert numbers(frames) == pytest.approx(range(1, 41), abs=1)
+    assert frames[20].time - frames[10].time == pytest.approx(0.4)  # its own
+    assert caplog.text.count("connecting again") == 1
+
+
+class QuietFiles(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_name_with_a_colon_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / "clip.avi", 5, codec="MJPG").rename("cam:12:30.avi")
+    predict_streams(made_predictor(), open_streams("cam:12:30.avi", QUICK), Path(), StreamOptions(), threading.Event())
+    assert len(read_pictures((tmp_path / "cam:12:30.mp4").absolute())) == 5
+
+
+def test_closing_ends_the_wait_for_the_time_of_a_frame(tmp_path: Path) -> None:
+    slow = tmp_path / "slow.avi"
+    writer = cv2.VideoWriter(str(slow), cv2.VideoWriter.fourcc(*"MJPG"), 0.05, (64, 48))
+    for number in (1, 2):
+        writer.write(picture(number))
+    writer.release()
+    stream = StoredStream(slow, paced=True)
+    threading.Timer(0.3, stream.close).start()
+    start = time.monotonic()
+    assert len(list(stream)) == 1
+    assert time.monotonic() - start < 10  # and not the 20 seconds to the second frame
+
+
+def test_what_else_a_folder_has_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logger, "propagate", True)
+    logger.setLevel("INFO")
+    for name in ("a.mp4", "b.M4V", "c.gif", "notes.txt"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "more.mp4").mkdir()
+    assert [path.name for path in find_sources(str(tmp_path))] == ["a.mp4", "b.M4V"]
+    assert "2 videos; left out, as they are none: c.gif, more.mp4, notes.txt" in caplog.text
 
 
 def test_a_broken_stream_is_no_hindrance_to_numbers_of_tracks(tmp_path: Path) -> None:

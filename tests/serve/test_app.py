@@ -382,10 +382,12 @@ def test_other_sites_are_refused(method: str, path: str, headers: dict[str, str]
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000", "192.168.1.2:8000", "desk.lan"])
+@pytest.mark.parametrize(
+    "host", ["localhost:8000", "127.0.0.1", "[::1]:8000", "192.168.1.2:8000", "desk.lan", "LOCALHOST", "DESK.lan"]
+)
 def test_its_own_page_is_served(host: str) -> None:
     async def scenario() -> None:
-        async with client_of(host="desk.lan") as client:
+        async with client_of(host="Desk.lan") as client:
             answer = await client.get("/facts", headers={"Host": host, "Origin": f"http://{host}"})
             assert await answer.json() == {"classes": ["Sit", "Run"], "threshold": 0.05, "max_upload": LIMIT}
 

@@ -60,7 +60,7 @@ def test_writes_a_video_of_the_source_size_and_a_line_for_every_frame(
 
 
 def test_threshold_holds_for_the_lines(exported: Path, video: Path, tmp_path: Path) -> None:
-    predict(Predictor.from_export(exported), video, tmp_path, threshold=1.1)
+    predict(Predictor.from_export(exported), video, tmp_path, threshold=1.0)
     lines = [json.loads(line) for line in (tmp_path / f"{video.stem}.jsonl").read_text().splitlines()]
     assert lines
     assert all(line["detections"] == [] for line in lines)
@@ -127,11 +127,14 @@ def test_a_folder_without_an_export_is_named(tmp_path: Path) -> None:
         ({"graphs": {"onnx": "model.onnx"}}, ValueError, r"graphs\.onnx should have files, among them the model"),
         ({"graphs": {"onnx": {"files": {"model": "../x"}}}}, ValueError, "a file name in this folder"),
         ({"graphs": {"onnx": {"files": {"model": "gone"}}}}, FileNotFoundError, "gone: no such file"),
+        ({"classes": ["Sit"]}, ValueError, r"exported for num_classes 4, what else stands there makes it 1; put it"),
+        ({"inputs": {"clip": [3, 9, 64, 64]}}, ValueError, r"exported for inputs .*\[3, 9, 64, 64\]"),
     ],
 )
 def test_facts_that_cannot_be_are_named(
     exported: Path, tmp_path: Path, change: dict[str, object], error: type[Exception], said: str
 ) -> None:
+    shutil.copytree(exported, tmp_path, dirs_exist_ok=True)
     facts = {**yaml.safe_load((exported / "inference.yaml").read_text()), **change}
     (tmp_path / "inference.yaml").write_text(yaml.safe_dump(facts))
     with pytest.raises(error, match=said):
@@ -176,3 +179,30 @@ def test_files_that_paddle_would_crash_on_are_named(exported: Path) -> None:
     graph = read_graphs(exported, facts)["paddle"]
     with pytest.raises(ValueError, match=r"expected the model in a \.json file, got .*model\.pdiparams"):
         ENGINES["paddle"].load(graph, "float32")
+
+
+@pytest.mark.parametrize(
+    ("engine", "file"), [("onnxruntime", "model.onnx"), ("openvino", "model.bin"), ("openvino", "model.xml")]
+)
+def test_a_damaged_graph_is_named(exported: Path, tmp_path: Path, engine: str, file: str) -> None:
+    shutil.copytree(exported, tmp_path, dirs_exist_ok=True)
+    data = (tmp_path / file).read_bytes()
+    (tmp_path / file).write_bytes(data[: len(data) // 3])
+    with pytest.raises(
+        ValueError, match=rf"model\.\w+: {engine} cannot load it \(.+\); export the model again"
+    ) as told:
+        Predictor.from_export(tmp_path, engine)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"threshold": 5.0}, r"threshold should be a score in 0\.\.1, got 5\.0"),
+        ({"threshold": float("nan")}, r"threshold should be a score in 0\.\.1, got nan"),
+        ({"patience": -1}, "patience should be at least 0 frames, got -1"),
+    ],
+)
+def test_options_that_cannot_be_are_named(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        StreamOptions(**options)

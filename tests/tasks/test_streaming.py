@@ -206,6 +206,37 @@ def test_a_full_disk_ends_the_run_with_whole_files(tmp_path: Path, monkeypatch: 
     assert len(read_lines(lines)) == len(read_pictures(tmp_path / "cam.mp4")) == 10
 
 
+def test_files_that_cannot_be_written_end_their_stream_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logger, "propagate", True)
+    logger.setLevel("INFO")
+    (tmp_path / "a.jsonl").mkdir()
+    (tmp_path / "b.jsonl").touch()
+    (tmp_path / "b.mp4").mkdir()
+    (tmp_path / "c.mp4").write_bytes(b"of somebody")
+    network = ClipReader()
+    with pytest.raises(OSError, match=r"a\.jsonl: cannot be written \(Is a directory\); remove what has this name"):
+        predict(*(made(name, 30) for name in "abcd"), folder=tmp_path, network=network, batch_size=2)
+    assert "b.mp4: cannot write an mp4 of 64x48 at 25 fps; remove what has this name" in caplog.text
+    assert "b: 0 frames; wrote" in caplog.text
+    assert "b.{jsonl,tubes.json}" in caplog.text
+    assert "c.mp4: this has no c.jsonl beside it, so it is not one that was written here" in caplog.text
+    assert (tmp_path / "c.mp4").read_bytes() == b"of somebody"
+    assert len(read_pictures(tmp_path / "d.mp4")) == len(read_lines(tmp_path / "d.jsonl")) == 30
+    assert sum(network.sizes) < 60  # the network is not asked for streams that cannot be written
+
+
+@pytest.mark.parametrize("fps", [0.05, 23.976, 29.97, 65.5, 66.6667, 71.4286, 143.857, 239.7633, 333.3333, 1000.5, 7e4])
+def test_every_rate_can_be_written(tmp_path: Path, fps: float) -> None:
+    video = SteadyVideo(tmp_path / "a.mp4", fps)
+    for number in range(4):
+        video.write(picture(number), number / fps)
+    video.close()
+    assert video.fps == pytest.approx(fps, rel=1e-3) or fps > 65535
+    assert len(read_pictures(tmp_path / "a.mp4")) >= 3
+
+
 def test_nothing_is_written_after_a_failure(tmp_path: Path) -> None:
     class Failing(DetectionWriter):
         def write(self, sample: Sample, prediction: Prediction | None) -> None:
@@ -214,7 +245,7 @@ def test_nothing_is_written_after_a_failure(tmp_path: Path) -> None:
             super().write(sample, prediction)
 
     linker = TubeLinker()
-    outlets = Outlets(lambda stream: Failing(tmp_path, stream.name, ["Sit", "Run"], 25.0, 0.3, linker))
+    outlets = Outlets(lambda stream: Failing(tmp_path, stream.name, ["Sit", "Run"], 25.0, 0.3, linker), set())
     prediction = as_detections({"grey": np.zeros((1, CLIP))}, [])[0]
     with pytest.raises(OSError, match="no room"), outlets:
         for number in range(1, 7):

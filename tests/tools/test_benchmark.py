@@ -59,6 +59,19 @@ def test_memory_is_that_of_the_process_itself() -> None:
     assert fresh < own - len(ballast) / 2**20 / 2
 
 
+def test_where_the_numbers_go_is_looked_at_first(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = load_script("tools/benchmark.py").main
+    measured = ["-m", str(exported), "-i", "any.mp4"]
+    assert command([*measured, "--json", str(tmp_path)]) == 1
+    assert "expected a file, this is a folder" in capsys.readouterr().err
+    assert command([*measured, "--json", "/proc/no/x.json"]) == 1
+    assert "cannot write into this folder" in capsys.readouterr().err
+    assert command([*measured, "-o", "seed=1", "--json", str(tmp_path / "x.json")]) == 1
+    assert "-o changes a config; name it with -c" in capsys.readouterr().err
+
+
 def test_nothing_to_measure(capsys: pytest.CaptureFixture[str]) -> None:
     assert load_script("tools/benchmark.py").main(["-i", "v.mp4"]) == 1
     assert "-m or -w name a network" in capsys.readouterr().err

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -70,15 +72,30 @@ def test_stopping_ends_a_wait_for_an_item_that_never_comes() -> None:
     never.set()
 
 
+@pytest.mark.usefixtures("own_signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_asks_first_and_is_told_at_the_end(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    reached = False
     with pytest.raises(KeyboardInterrupt), stop_on_signals() as stop:
         os.kill(os.getpid(), number)
         assert stop.wait(5)
-        reached = signal.getsignal(number) == before  # a second signal does what it always did
-    assert reached
+
+
+WAITING = """
+import os, signal, sys, threading
+from paddlevideo.utils.threads import stop_on_signals
+
+threading.Thread(target=threading.Event().wait, args=(60,)).start()  # for a frame of a stream that has stalled
+threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()  # while the interpreter waits for the thread
+with stop_on_signals() as stop:
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("asked", stop.is_set(), flush=True)
+"""
+
+
+def test_a_second_signal_ends_at_once_also_when_all_is_done() -> None:
+    done = subprocess.run([sys.executable, "-c", WAITING], capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout == "asked True\n"
+    assert done.returncode == 130
 
 
 def test_without_a_signal_nothing_is_raised() -> None:

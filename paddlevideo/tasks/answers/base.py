@@ -28,6 +28,16 @@ class Curve(NamedTuple):
     scores: npt.NDArray[np.float64]  # [R]
 
 
+def check_threshold(value: float) -> None:
+    """Refuse a least score that nothing, or everything, would reach.
+
+    Raises:
+        ValueError: it is no score.
+    """
+    if not 0 <= value <= 1:
+        raise ValueError(f"threshold should be a score in 0..1, got {value}")
+
+
 @dataclass(frozen=True)
 class StreamOptions:
     """How streams are predicted.
@@ -60,6 +70,10 @@ class StreamOptions:
         for name in ("batch_size", "stride", "top"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} should be at least 1, got {getattr(self, name)}")
+        if self.patience < 0:
+            raise ValueError(f"patience should be at least 0 frames, got {self.patience}")
+        if self.threshold is not None:
+            check_threshold(self.threshold)
         if self.realtime and self.batch_size > 1:
             raise ValueError(f"batch_size should be 1 with realtime, as frames must not wait, got {self.batch_size}")
         if self.show:
