@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import pickle
 from collections.abc import Callable
@@ -144,7 +145,10 @@ def test_rows_that_do_not_speak_of_classes_stay_as_they_are() -> None:
     assert fit_rows(given, np.zeros((5, 2)), spoken, ("a", "b", "c"), ("a", "b", "d")) is given  # 2 classes, not 3
 
 
-def test_training_starts_from_parts_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_training_starts_from_parts_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("paddlevideo"), "propagate", True)
     model = Detector(2)
     trunk = {f"trunk.{name}": value.numpy() + 1 for name, value in model.trunk.state_dict().items()}
     before = model.head.weight.numpy()
