@@ -18,8 +18,7 @@ from paddlevideo.types import Node
 from paddlevideo.utils.files import write_atomically
 
 Tree = dict[str, Any]
-KEYS = {"DATASET": ("train", "test"), "PIPELINE": ("train", "test")}  # that sections have
-STEPS = ("sample", "transform")  # of a pipeline
+PHASES, STEPS = ("train", "test"), ("sample", "transform")  # of DATASET and PIPELINE, and of each pipeline
 MAX_NODES = 100_000  # of a yaml file, with all that its aliases stand for
 
 
@@ -209,8 +208,8 @@ def _check(tree: Tree, path: Path) -> Config:
             raise TypeError(f"{path}: {key} should be {expected}, got {value!r}")
     if "MODEL" not in tree:
         raise KeyError(f"{path}: section MODEL is missing")
-    for section, phases in KEYS.items():
-        _check_keys(f"{path}: {section}", tree.get(section), phases)
+    for section in ("DATASET", "PIPELINE"):
+        _check_keys(f"{path}: {section}", tree.get(section), PHASES)
     for phase, pipeline in tree.get("PIPELINE", {}).items():
         _check_keys(f"{path}: PIPELINE.{phase}", pipeline, STEPS)
     from_one = (
