@@ -107,6 +107,8 @@ def test_videos_are_described_for_a_network_that_reads_features(
     predict, given = load_script("tools/predict.py"), []
 
     class Reader:
+        reads_frames = False
+
         def sources(self, text: str, *_: object) -> list[str]:
             given.append(text)
             return [text]

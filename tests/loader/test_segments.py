@@ -77,8 +77,9 @@ def test_what_is_wrong_is_named(tmp_path: Path, content: Any, said: str) -> None
 
 
 def test_segments_of_published_annotation_may_be_kept_as_they_are(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(logging.getLogger("paddlevideo"), "propagate", True)
     content = {"v_a": video(([50, 60.5], "Diving"), ([1, 2], "Diving"), ([5, 3], "Diving"))}
     with caplog.at_level(logging.WARNING):
         (entry,) = read(tmp_path, content, strict=False)
