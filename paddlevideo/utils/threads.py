@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
@@ -20,23 +21,40 @@ def map_ahead(function: Callable[[T], R], items: Iterable[T], threads: int) -> I
     """What a function makes of each item, in order, made by threads while the caller is busy.
 
     Items are taken by the caller's thread. Of the results, one more than there are threads wait or are in the making.
-    An error of the iterable is raised where its item's result would have come.
+    An error of the iterable is raised where its item's result would have come. When the iteration ends, early or not,
+    no thread is at work for it.
     """
-    with ThreadPoolExecutor(threads) as pool:
-        results: deque[Future[R]] = deque()
-        remaining = iter(items)
+    pool, results = _lasting_threads(threads), deque[Future[R]]()
+    remaining = iter(items)
+    try:
         while True:
             try:
-                results.append(pool.submit(function, next(remaining)))
+                item = next(remaining)
             except Exception as error:
                 end = error
                 break
+            results.append(pool.submit(function, item))
             if len(results) > threads:
                 yield results.popleft().result()
         while results:
             yield results.popleft().result()
-        if not isinstance(end, StopIteration):
-            raise end
+    finally:
+        wait(results)
+    if not isinstance(end, StopIteration):
+        raise end
+
+
+@functools.cache
+def _lasting_threads(count: int) -> ThreadPoolExecutor:
+    """Threads that never end.
+
+    One that has used OpenCV takes a lock of it when it ends, after it has been waited for, and a process that is forked
+    at this moment, such as one that reads data, waits for that lock for ever.
+    """
+    return ThreadPoolExecutor(count)
+
+
+os.register_at_fork(after_in_child=_lasting_threads.cache_clear)  # the new process has none of the threads
 
 
 class Ahead(Generic[T]):

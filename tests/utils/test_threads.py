@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -135,3 +136,42 @@ def test_map_ahead_raises_what_went_wrong(where: str) -> None:
 
     with pytest.raises(ValueError if where == "items" else ZeroDivisionError):
         list(map_ahead(lambda number: 1 // number, items(), threads=2))
+
+
+def test_map_ahead_keeps_its_threads_and_leaves_them_nothing_to_do() -> None:
+    def who(_: int) -> threading.Thread:
+        return threading.current_thread()
+
+    first = set(map_ahead(who, range(50), threads=2))
+    assert all(thread.is_alive() for thread in first)
+    begun, done = threading.Event(), []
+
+    def slow(number: int) -> None:
+        begun.set()
+        time.sleep(0.1)
+        done.append(number)
+
+    given_up = map_ahead(slow, range(50), threads=2)
+    next(given_up)
+    given_up.close()
+    count = len(done)
+    time.sleep(0.3)
+    assert len(done) == count <= 4
+    assert set(map_ahead(who, range(50), threads=2)) <= {*first, *set(threading.enumerate())}
+    assert sum(thread in first for thread in threading.enumerate()) == len(first)
+
+
+FORKED = """
+import os
+from paddlevideo.utils.threads import map_ahead
+assert list(map_ahead(abs, range(9), 2)) == list(range(9))
+child = os.fork()
+if child == 0:
+    os._exit(7 if list(map_ahead(abs, range(9), 2)) == list(range(9)) else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout == "7\n", done.stderr
