@@ -37,7 +37,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="WEIGHTS",
         help="for a network that reads features: what describes the videos of -i; its config.yaml lies beside it",
     )
-    parser.add_argument("--every", type=int, help="with --extractor: frames of a snippet (default: 16)")
+    parser.add_argument("--every", type=int, help=f"with --extractor: frames of a snippet (default: {FRAMES})")
     add_predictor_options(parser)
     parser.add_argument("-o", "--output", default="predictions", help="folder (default: predictions)")
     parser.add_argument("--threshold", type=float, help="leave out answers below this score (default for boxes: 0.3)")

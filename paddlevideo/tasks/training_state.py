@@ -155,18 +155,18 @@ class OptimizerState:
             ValueError: the run that saved the state had another optimizer, or did not train a parameter that is now.
         """
         restored, self._restored = self._restored, None
-        moving = [name for name, p in self.model.named_parameters() if p.grad is not None and not p.stop_gradient]
-        lacking = () if restored is None else (name for name in moving if name not in restored)
+        if restored is None:
+            scaler.step(self.optimizer)
+            return
+        moving = (name for name, p in self.model.named_parameters() if p.grad is not None and not p.stop_gradient)
         try:
-            if (name := next(iter(lacking), None)) is None:
+            if (lacking := next((name for name in moving if name not in restored), None)) is None:
                 scaler.step(self.optimizer)
                 return
         except AssertionError as error:  # Paddle misses a number of another optimizer only now
-            if restored is None:
-                raise
-            name = str(error)
+            lacking = str(error)
         raise ValueError(
-            f"the checkpoint has no state of this optimizer for {name}; resume with the optimizer and freeze of the "
+            f"the checkpoint has no state of this optimizer for {lacking}; resume with the optimizer and freeze of the "
             "run that wrote it, or start a new run from its weights with -w"
         )
 
