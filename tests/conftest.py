@@ -12,7 +12,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import paddle
 import pytest
 
@@ -59,6 +62,17 @@ def golden_path(name: str) -> Path:
     if os.environ.get("GOLDEN_DIR"):
         pytest.fail(f"reference file {name} is not in {os.environ['GOLDEN_DIR']}, which GOLDEN_DIR names")
     pytest.skip(f"reference file {name} is not in {' or '.join(map(str, golden_roots()))}")
+
+
+def golden_arrays(name: str) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of the reference file `name`, such as `yowo/cfam.npz`."""
+    return read_npz(golden_path(name))
+
+
+def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """All arrays of a file, which is closed again."""
+    with np.load(path, allow_pickle=False) as content:
+        return dict(content)
 
 
 def load_script(path: str) -> ModuleType:

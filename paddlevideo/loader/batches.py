@@ -7,18 +7,18 @@ samples share most of their frames, so it is frames that travel there, each of t
 from __future__ import annotations
 
 import os
+import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, islice
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import paddle
-from paddle.io import BatchSampler, DataLoader, Dataset, Sampler
+from paddle.io import BatchSampler, Sampler
 from paddle.utils.dlpack import from_dlpack
 
 from paddlevideo.loader.collate import collate
@@ -28,6 +28,7 @@ from paddlevideo.utils import processes
 from paddlevideo.utils.arrays import RecycledMemory
 from paddlevideo.utils.signals import end_with_parent
 from paddlevideo.utils.threads import map_ahead
+from paddlevideo.utils.workers import map_in_processes
 
 THREADS = 2  # that unpack, each a batch
 RUN_FRAMES = 256  # at 224x224 they are 39 MB, as much as 4 clips of 16 frames in floats
@@ -95,36 +96,22 @@ class Batches(ABC):
 
     def load_packed(self, numbers: BatchSampler) -> Iterator[tuple[list[Arrays], Batch]]:
         """Batches of samples with these numbers, made by the workers."""
-        for batch in self.load(self.dataset.packed, numbers, collate):
-            inputs = {key: np.from_dlpack(value) for key, value in batch["inputs"].items()}
+
+        def read(numbers: list[int]) -> Batch:
+            return collate([self.dataset.packed(number) for number in numbers])
+
+        for batch in self.load(read, numbers):
+            inputs = batch["inputs"]
             yield [dict(zip(inputs, row, strict=True)) for row in zip(*inputs.values(), strict=True)], batch
 
-    def load(self, read: Callable[[Any], Any], items: Any, collate_fn: Callable[[list[Any]], Any]) -> Iterator[Any]:
-        """What `read` makes of the items of each list in `items`, collated, in order; see the class for errors."""
-        cv2.setNumThreads(
-            1
-        )  # here and not in the workers: OpenCV's threads do not survive the fork, and are waited for
-        report: Any = partial(_collate_or_report, collate_fn)  # Paddle's type for it does not know our samples
-        loader = DataLoader(
-            _Reading(read),
-            batch_sampler=items,
-            places=[paddle.CPUPlace()],
-            num_workers=self.num_workers,
-            collate_fn=report,
-            worker_init_fn=_begin_worker,
-        )
-        batches: Any = iter(loader)
-        try:
-            for batch in batches:
-                if "error" in batch:
-                    kind, text = batch["error"]
-                    known = {
-                        error.__name__: error for error in (ValueError, FileNotFoundError, PermissionError, OSError)
-                    }
-                    raise known[kind](text) if kind in known else RuntimeError(f"{kind} while reading data: {text}")
-                yield batch
-        finally:
-            batches._try_shutdown_all()  # a thread of its own refers to it, so that nothing else ends its workers
+    def load(self, read: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        """What `read` makes of each item, in order, made by the workers; see the class for errors."""
+        cv2.setNumThreads(1)  # and not in the workers: OpenCV's threads do not survive the fork, and are waited for
+        if self.num_workers:
+            seed = int(np.random.randint(2**31))  # noqa: NPY002 - Paddle's samplers draw from this state too
+            yield from map_in_processes(read, items, self.num_workers, partial(_begin_worker, seed))
+        else:
+            yield from map_ahead(read, items, 1)
 
 
 class ShuffledBatches(Batches):
@@ -228,15 +215,15 @@ class OverlappingBatches(SequentialBatches):
     def _samples(self) -> Iterator[Sample]:
         runs = list(plan_runs(self.dataset, self.own))
         held: dict[int, Frames] = {}  # of the run, by number
-        for run, read in zip(runs, self.load(self._read, [[run] for run in runs], itemgetter(0)), strict=True):
-            new = zip(run.new, np.from_dlpack(read["frames"]), strict=True)
+        for run, read in zip(runs, self.load(self._read, runs), strict=True):
+            new = zip(run.new, read, strict=True)
             held = {number: frame for number, frame in held.items() if number in run.frames} | dict(new)
             for index in range(run.first, run.stop):
                 frames = np.stack([held[number] for number in self.dataset.clip(index).tolist()])
                 yield self.dataset.packed_with(index, frames)
 
-    def _read(self, run: Run) -> Arrays:
-        return {"frames": self.dataset.frames(run.first, np.array(run.new))}
+    def _read(self, run: Run) -> Frames:
+        return self.dataset.frames(run.first, np.array(run.new))
 
 
 def plan_runs(dataset: VideoDataset, samples: range, most: int = RUN_FRAMES) -> Iterator[Run]:
@@ -259,36 +246,13 @@ def plan_runs(dataset: VideoDataset, samples: range, most: int = RUN_FRAMES) -> 
         yield Run(first, indices[-1] + 1, frames, sorted(frames - before))
 
 
-class _Reading(Dataset):
-    """What a function makes of an item; an error is returned instead of being raised.
-
-    Paddle's loader loses the message of an error in a worker process, and hangs on one without workers.
-    """
-
-    def __init__(self, read: Callable[[Any], Any]) -> None:
-        super().__init__()
-        self.read = read
-
-    def __getitem__(self, item: Any) -> Any:
-        try:
-            return self.read(item)
-        except Exception as error:
-            return error
-
-
-def _collate_or_report(collate_fn: Callable[[list[Any]], Any], samples: list[Any]) -> Any:
-    """The batch of these samples, or the kind and text of the first error among them."""
-    for sample in samples:
-        if isinstance(sample, Exception):
-            # Paddle's loader takes a batch without any array for the end of the data.
-            return {"error": [type(sample).__name__, str(sample)], "inputs": np.zeros(1)}
-    return collate_fn(samples)
-
-
-def _begin_worker(number: int) -> None:
-    end_with_parent()  # else workers that have made batches hang for ever once nobody takes them
+def _begin_worker(seed: int, number: int) -> None:
+    end_with_parent()
     if processes.count() > 1:
         os.setpgid(0, 0)  # else they die of the signals that a launcher sends to the group of a process
+    random.seed(seed + number)  # for parts of users that draw from states that all workers would have alike
+    np.random.seed(seed + number)  # noqa: NPY002
+    cv2.resize(np.zeros((2, 2, 3), np.uint8), (1, 1))  # takes a lock of OpenCV
 
 
 def _tensors(arrays: Arrays | Tensors) -> Tensors:

@@ -68,15 +68,6 @@ def run_command(job: Callable[[], object]) -> int:
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
         print(f"error: {text}", file=sys.stderr)
         return 1
-    except SystemError as error:
-        if "DataLoader process" not in str(error):
-            raise
-        print(  # this is how Paddle tells it, anywhere in the main thread
-            "error: a process that reads data was killed; if memory is short, lower num_workers or batch_size. In "
-            "training, go on with --resume",
-            file=sys.stderr,
-        )
-        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -46,5 +46,5 @@ def use_device(name: str | None) -> str:
 def seed_everything(seed: int) -> None:
     """Seed Python, numpy and Paddle with a number from 0 to 2**32 - 1."""
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - Paddle's samplers and workers draw from this state
+    np.random.seed(seed)  # noqa: NPY002 - Paddle's samplers and seeds of workers are drawn from this state
     paddle.seed(seed)

@@ -141,7 +141,6 @@ def _origin(error: BaseException) -> str:
 
 def serve(connection: Connection, seed: int, folder: Path) -> None:
     """Examine inputs as asked for by the name of a target and a number, until the connection ends."""
-    import paddlevideo  # noqa: F401 - before OpenCV, which reads its settings
     from tests.fuzz.targets import TARGETS
 
     for stream in (1, 2):  # what decoders print

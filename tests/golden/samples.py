@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from paddlevideo.metrics.frame_map import BoxTable, DetectionTable
 from paddlevideo.types import Arrays, IntArray, Meta, Prediction
+from tests.conftest import read_npz
 
 HEIGHT, WIDTH = 240, 320  # of the annotated frames
 FRAMES = 1 << 16  # frame numbers are 16 bits wide, so video * FRAMES + frame is the number of an image
@@ -25,7 +26,7 @@ Samples: TypeAlias = tuple[list[Prediction], list[Arrays], list[Meta]]
 
 def read_arrays(path: Path) -> Arrays:
     """The arrays of an npz file; truths also with the tube of every box, `box_tube`."""
-    arrays = dict(np.load(path))
+    arrays = read_npz(path)
     if "tube_offset" in arrays and "tube_start" in arrays:
         lengths = np.diff(arrays["tube_offset"].astype(np.int64))
         arrays["box_tube"] = np.repeat(np.arange(len(lengths)), lengths)

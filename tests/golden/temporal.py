@@ -11,7 +11,7 @@ import numpy.typing as npt
 import paddle
 from paddle import nn
 
-from tests.conftest import golden_path
+from tests.conftest import golden_arrays, golden_path
 from tests.golden.weights import generator
 
 FOLDER = "zoo/temporal"
@@ -34,8 +34,7 @@ BMN_GAINS = dict.fromkeys(("start2", "end2", "prop2d_4"), 0.5)
 
 def read_arrays(name: str) -> dict[str, npt.NDArray[Any]]:
     """An npz file of the reference folder."""
-    with np.load(golden_path(f"{FOLDER}/{name}")) as content:
-        return dict(content)
+    return golden_arrays(f"{FOLDER}/{name}")
 
 
 def read_json(name: str) -> Any:

@@ -18,7 +18,7 @@ from paddlevideo.tasks.parts import build_model
 from paddlevideo.types import Arrays
 from paddlevideo.weights import read_weights, write_tensors
 from paddlevideo.weights.darknet_file import LAYOUTS
-from tests.conftest import REPOSITORY, golden_path, load_script
+from tests.conftest import REPOSITORY, golden_arrays, golden_path, load_script
 from tests.golden import plus_weights
 from tests.golden.weights import DARKNET, assert_close_to_max, golden_clip, golden_seed, golden_weight
 from tests.weights.torch_writer import Call, Global, write_torch_file
@@ -42,7 +42,7 @@ def official() -> Arrays:
 
 def assert_answers_as_the_reference(model: VideoModel) -> None:
     model.eval()
-    expected = np.load(golden_path("yowo/forward.npz"))[f"{CASE}/final"]
+    expected = golden_arrays("yowo/forward.npz")[f"{CASE}/final"]
     with paddle.no_grad():
         raw = model({"clip": paddle.to_tensor(golden_clip(CASE, SHAPE, golden_seed()))})["raw"].numpy()
     assert_close_to_max(raw.reshape(expected.shape), expected, TOLERANCE, "raw")
@@ -114,7 +114,7 @@ def test_branches_from_darknet_and_kinetics(official: Arrays, tmp_path: Path) ->
 
 def test_yowo_nano_from_its_checkpoint(tmp_path: Path) -> None:
     entries = json.loads(golden_path("yowo_plus/names_yowo_nano_24.json").read_text())
-    golden = np.load(golden_path("yowo_plus/forward_nano_ucf24_small.npz"))
+    golden = golden_arrays("yowo_plus/forward_nano_ucf24_small.npz")
     case = plus_weights.index()["cases"]["forward_nano_ucf24_small.npz"]
     state = {
         entry["name"]: np.zeros((), np.int64)

@@ -10,7 +10,7 @@ from paddlevideo.modeling.heads import YOWOHead
 from paddlevideo.modeling.heads.yowo_head import ClassProbabilities
 from paddlevideo.modeling.losses import MultiLabelRegionLoss
 from paddlevideo.modeling.postprocess import DetectionNMS
-from tests.conftest import golden_path
+from tests.conftest import golden_arrays
 from tests.golden.test_golden_yowo_loss import PARTS, pairs, raw_of
 
 POSES = 14
@@ -18,7 +18,7 @@ POSES = 14
 
 @pytest.mark.parametrize("name", ["loss_ava_1_b2", "loss_ava_2_b3"])
 def test_loss_parts_total_and_gradient(name: str) -> None:
-    case = dict(np.load(golden_path(f"yowo/{name}.npz")))
+    case = golden_arrays(f"yowo/{name}.npz")
     anchors = pairs(case["anchors"])
     exists = np.cumprod(case["target_boxes"][..., 2] != 0, axis=1).astype(bool)
     labels = np.where(exists[..., None], case["target_cls"], -1).astype(np.int64)
@@ -37,7 +37,7 @@ def test_loss_parts_total_and_gradient(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def golden() -> dict[str, npt.NDArray[np.float32]]:
-    arrays = np.load(golden_path("yowo/decode_nms.npz"))
+    arrays = golden_arrays("yowo/decode_nms.npz")
     return {key.removeprefix("ava_b1/"): arrays[key] for key in arrays if key.startswith("ava_b1/")}
 
 

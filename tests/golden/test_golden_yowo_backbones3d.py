@@ -12,7 +12,7 @@ from paddle import nn
 
 from paddlevideo.registry import BACKBONES
 from paddlevideo.weights import read_weights
-from tests.conftest import golden_path
+from tests.conftest import golden_arrays, golden_path
 from tests.golden.weights import assert_close_to_max, golden_clip, golden_seed, golden_weight, official_name
 from tests.weights.torch_writer import write_torch_file
 
@@ -68,7 +68,7 @@ def trainable(network: nn.Layer) -> int:
 
 
 def test_every_branch_of_the_file_is_tested() -> None:
-    assert {key.split("/")[0] for key in np.load(golden_path("yowo/backbones3d.npz"))} == set(NODES)
+    assert {key.split("/")[0] for key in golden_arrays("yowo/backbones3d.npz")} == set(NODES)
 
 
 def test_names_and_shapes_are_the_official_ones(branch: tuple[str, nn.Layer]) -> None:
@@ -83,7 +83,7 @@ def test_names_and_shapes_are_the_official_ones(branch: tuple[str, nn.Layer]) ->
 @pytest.mark.parametrize("frames", [16, 32])
 def test_forward(branch: tuple[str, nn.Layer], frames: int) -> None:
     name, network = branch
-    expected = np.load(golden_path("yowo/backbones3d.npz"))[f"{name}/T{frames}"]
+    expected = golden_arrays("yowo/backbones3d.npz")[f"{name}/T{frames}"]
     clip = golden_clip(f"b3d_{frames}", (1, 3, frames, 96, 96), golden_seed())
     with paddle.no_grad():
         features = network(paddle.to_tensor(clip))

@@ -13,7 +13,7 @@ from paddlevideo.modeling.models import YOWO
 from paddlevideo.modeling.necks import CFAM
 from paddlevideo.modeling.necks.cfam import ChannelAttention
 from paddlevideo.registry import MODELS
-from tests.conftest import REPOSITORY, golden_path
+from tests.conftest import REPOSITORY, golden_arrays, golden_path
 from tests.golden.weights import (
     assert_close_to_max,
     generator,
@@ -50,7 +50,7 @@ SHAPES = {"f8_96": (2, 3, 8, 96, 96), "f32_96": (1, 3, 32, 96, 96), "f16_224": (
 
 @pytest.mark.parametrize("case", SHAPES)
 def test_forward(yowo: YOWO, case: str) -> None:
-    expected = np.load(golden_path("yowo/forward.npz"))
+    expected = golden_arrays("yowo/forward.npz")
     if f"{case}/final" not in expected:
         pytest.skip(f"case {case} is not among the shipped ones")
     clip = golden_clip(case, SHAPES[case], golden_seed())
@@ -88,7 +88,7 @@ def test_forward(yowo: YOWO, case: str) -> None:
 
 
 def test_channel_attention_and_its_gradient() -> None:
-    golden = np.load(golden_path("yowo/cfam.npz"))
+    golden = golden_arrays("yowo/cfam.npz")
     layer = ChannelAttention()
     layer.gamma.set_value(golden["cam_small/gamma"])
     x = paddle.to_tensor(golden["cam_small/x"], stop_gradient=False)
@@ -100,7 +100,7 @@ def test_channel_attention_and_its_gradient() -> None:
 
 
 def test_channel_attention_of_full_width() -> None:
-    golden = np.load(golden_path("yowo/cfam.npz"))
+    golden = golden_arrays("yowo/cfam.npz")
     expected = golden["cam_1024/out"]
     x = 0.3 * np.abs(generator("cfam.c1024", golden_seed()).standard_normal(expected.shape))
     layer = ChannelAttention()
@@ -109,7 +109,7 @@ def test_channel_attention_of_full_width() -> None:
 
 
 def test_cfam_in_eval_and_train_mode() -> None:
-    golden = np.load(golden_path("yowo/cfam.npz"))
+    golden = golden_arrays("yowo/cfam.npz")
     block = CFAM(in_channels=40, out_channels=24, dropout=0.0)
     load_golden_weights(block, golden_seed(), "neck.")
     x = generator("cfam.block", golden_seed()).standard_normal((2, 40, 5, 6)).astype(np.float32)

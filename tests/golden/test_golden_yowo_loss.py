@@ -13,7 +13,7 @@ from paddlevideo.modeling.heads import YOWOHead
 from paddlevideo.modeling.losses import RegionLoss
 from paddlevideo.modeling.losses.assignment import assign
 from paddlevideo.modeling.postprocess import DetectionNMS
-from tests.conftest import golden_path, golden_roots
+from tests.conftest import golden_arrays, golden_roots, read_npz
 
 PARTS = {"x": "x", "y": "y", "w": "w", "h": "h", "conf": "confidence", "cls": "class"}
 ROWS = 50
@@ -42,7 +42,7 @@ def official_rows(target: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float
 
 @pytest.fixture(params=loss_files())
 def case(request: pytest.FixtureRequest) -> dict[str, npt.NDArray[np.float32]]:
-    return dict(np.load(golden_path(request.param)))
+    return golden_arrays(request.param)
 
 
 def raw_of(pred: npt.NDArray[np.float32], num_anchors: int) -> paddle.Tensor:
@@ -93,14 +93,14 @@ def decode_cases() -> list[str]:
     for root in golden_roots():
         path = Path(root) / "yowo/decode_nms.npz"
         if path.exists():
-            names = sorted({key.partition("/")[0] for key in np.load(path)})
+            names = sorted({key.partition("/")[0] for key in read_npz(path)})
             return [name for name in names if not name.startswith("ava")]
     return ["none"]
 
 
 @pytest.fixture(params=decode_cases())
 def decoded(request: pytest.FixtureRequest) -> dict[str, npt.NDArray[np.float32]]:
-    golden = np.load(golden_path("yowo/decode_nms.npz"))
+    golden = golden_arrays("yowo/decode_nms.npz")
     prefix = request.param + "/"
     case = {key.removeprefix(prefix): golden[key] for key in golden if key.startswith(prefix)}
     anchors = pairs(case["anchors"])

@@ -17,7 +17,7 @@ from paddlevideo.modeling.models import YOWOPlus
 from paddlevideo.modeling.postprocess import DetectionNMS, TopKNMS
 from paddlevideo.registry import MODELS
 from paddlevideo.types import Arrays, Prediction
-from tests.conftest import REPOSITORY, golden_path
+from tests.conftest import REPOSITORY, golden_arrays, golden_path
 from tests.golden import plus_weights
 from tests.golden.weights import assert_close_to_max
 
@@ -110,7 +110,7 @@ def assert_same_rows(ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float
 
 @pytest.mark.parametrize("file", FORWARD)
 def test_forward_decode_and_detections(file: str) -> None:
-    golden = np.load(golden_path(f"yowo_plus/{file}.npz"))
+    golden = golden_arrays(f"yowo_plus/{file}.npz")
     case = plus_weights.index()["cases"][f"{file}.npz"]
     clip = plus_weights.clip(case["input_rng_name"], tuple(case["input_shape"]), case["input_mean"], case["input_std"])
     assert hashlib.sha256(clip.tobytes()).hexdigest()[:16] == case["input_sha256_16"]
@@ -136,7 +136,7 @@ def test_forward_decode_and_detections(file: str) -> None:
 
 
 def decoded_case(name: str, exclusive: int | None) -> tuple[Arrays, dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    golden = np.load(golden_path("yowo_plus/postproc_cases.npz"))
+    golden = golden_arrays("yowo_plus/postproc_cases.npz")
     case = plus_weights.index()["cases"]["postproc_cases.npz"]["cases"][name]
     arrays = {key.partition("/")[2]: golden[key] for key in golden if key.startswith(f"{name}/")}
     anchors = load_node("yowo_plus" if exclusive is None else "yowo_plus_ava")["head"]["anchors"]

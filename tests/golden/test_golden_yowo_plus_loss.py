@@ -14,7 +14,7 @@ from paddlevideo.modeling.heads.yowo_head import ClassProbabilities
 from paddlevideo.modeling.heads.yowo_plus_head import decode_boxes, split
 from paddlevideo.modeling.losses import YOWOPlusLoss
 from paddlevideo.types import Tensors
-from tests.conftest import REPOSITORY, golden_path
+from tests.conftest import REPOSITORY, golden_arrays
 from tests.golden import plus_weights
 
 CASES = (
@@ -34,7 +34,7 @@ def anchors_of(dataset: str) -> Any:
 
 @pytest.fixture(params=CASES)
 def case(request: pytest.FixtureRequest) -> dict[str, Any]:
-    golden = np.load(golden_path("yowo_plus/loss_cases.npz"))
+    golden = golden_arrays("yowo_plus/loss_cases.npz")
     about = plus_weights.index()["cases"]["loss_cases.npz"]["cases"][request.param]
     arrays = {key.partition("/")[2]: golden[key] for key in golden if key.startswith(f"{request.param}/")}
     return {"name": request.param, "anchors": anchors_of(about["dataset"]), **arrays}

@@ -14,7 +14,7 @@ from paddlevideo.modeling.models import YOWOPlus
 from paddlevideo.registry import MODELS
 from paddlevideo.solver import build_optimizer
 from paddlevideo.types import Tensors
-from tests.conftest import golden_path
+from tests.conftest import golden_arrays
 from tests.golden import plus_weights
 from tests.golden.test_golden_yowo_plus_forward import load_node
 
@@ -69,7 +69,7 @@ def norms(arrays: dict[str, npt.NDArray[np.float64] | None], order: list[str]) -
 
 @pytest.mark.parametrize("run", RUNS)
 def test_training(run: str) -> None:
-    golden = np.load(golden_path(f"yowo_plus/{run}.npz"))
+    golden = golden_arrays(f"yowo_plus/{run}.npz")
     case = plus_weights.index()["cases"][f"{run}.npz"]
     order, dead = case["param_names"], set(case["dead_params"])
     live = np.array([name not in dead for name in order])

@@ -17,7 +17,7 @@ from paddlevideo.modeling.models import YOWO
 from paddlevideo.registry import MODELS
 from paddlevideo.solver import build_optimizer
 from paddlevideo.utils.cpu import use_onednn
-from tests.conftest import REPOSITORY, golden_path
+from tests.conftest import REPOSITORY, golden_arrays
 from tests.golden.test_golden_yowo_loss import PARTS, official_rows
 from tests.golden.weights import assert_close_to_max, golden_clip, golden_seed, golden_weight, load_golden_weights
 
@@ -45,7 +45,7 @@ def gradient_norm(part: paddle.nn.Layer) -> float:
 
 @pytest.mark.parametrize("run", RUNS)
 def test_four_steps(run: str) -> None:
-    golden = np.load(golden_path("yowo/trajectory.npz"))
+    golden = golden_arrays("yowo/trajectory.npz")
     expected = {key.removeprefix(f"{run}/"): golden[key] for key in golden if key.startswith(f"{run}/")}
     tag, shape, tolerances = RUNS[run]
     model = without_dropout()
@@ -121,7 +121,7 @@ def check_end(model: YOWO, clip: paddle.Tensor, expected: dict[str, npt.NDArray[
 
 
 def test_adam_with_coupled_decay() -> None:
-    golden = np.load(golden_path("yowo/trajectory.npz"))
+    golden = golden_arrays("yowo/trajectory.npz")
     vector = paddle.nn.Layer()
     vector.weight = vector.create_parameter([64])
     vector.weight.set_value(golden["adam_toy/w0"])

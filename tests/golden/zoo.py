@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from paddle import nn
 
-from tests.conftest import golden_path
+from tests.conftest import golden_arrays
 
 Array = npt.NDArray[Any]
 STATISTICS = {"weight": "scale", "bias": "offset", "_mean": "mean", "_variance": "variance"}
@@ -20,8 +20,7 @@ STATISTICS = {"weight": "scale", "bias": "offset", "_mean": "mean", "_variance":
 
 def load_zoo(name: str) -> tuple[dict[str, Array], dict[str, Any]]:
     """The arrays of `golden/zoo/NAME.npz` and its meta."""
-    with np.load(golden_path(f"zoo/{name}.npz"), allow_pickle=False) as content:
-        arrays = dict(content)
+    arrays = golden_arrays(f"zoo/{name}.npz")
     return arrays, json.loads(str(arrays.pop("meta")))
 
 

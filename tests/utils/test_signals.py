@@ -81,17 +81,3 @@ def test_another_thread_is_left_alone() -> None:
     thread.start()
     thread.join()
     assert not raised
-
-
-def test_a_killed_reader_of_data_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    def job() -> None:
-        raise SystemError("(Fatal) DataLoader process (pid 7) exited is killed by signal: Killed.")
-
-    assert run_command(job) == 1
-    assert "a process that reads data was killed; if memory is short, lower num_workers" in capsys.readouterr().err
-
-    def other() -> None:
-        raise SystemError("of something else")
-
-    with pytest.raises(SystemError, match="something else"):
-        run_command(other)

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing import active_children
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from paddlevideo.utils import workers as module
+from paddlevideo.utils.workers import map_in_processes
+
+
+def nothing(number: int) -> None:
+    pass
+
+
+def made(function: Callable[[Any], Any], items: Any, count: int = 2, begin: Callable[[int], None] = nothing) -> list:
+    return list(map_in_processes(function, items, count, begin))
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    before = set(active_children())
+    yield
+    assert set(active_children()) == before
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_answers_come_in_order_from_all_processes(count: int) -> None:
+    def slow_if_even(number: int) -> tuple[int, int]:
+        time.sleep(0.02 * (number % 2 == 0))
+        return number * number, os.getpid()
+
+    answers = made(slow_if_even, range(10), count)
+    assert [square for square, _ in answers] == [number * number for number in range(10)]
+    assert len({process for _, process in answers}) == count
+    assert os.getpid() not in {process for _, process in answers}
+
+
+@pytest.mark.parametrize("items", [0, 1])
+def test_fewer_items_than_processes(items: int) -> None:
+    assert made(str, range(items), 3) == ["0"][:items]
+
+
+def test_arrays_of_any_size_come_back_and_can_be_changed() -> None:
+    large = np.random.default_rng(0).integers(0, 255, (40, 300, 400), np.uint8)  # more than a socket holds
+
+    def arrays(number: int) -> dict[str, Any]:
+        return {
+            "large": large + np.uint8(number),
+            "turned": large[0].T,
+            "every second": large[0, :, ::2],
+            "none": np.zeros((0, 3), np.float32),
+            "scalar": np.float64(number),
+            "text": ["a", number],
+        }
+
+    for number, answer in enumerate(made(arrays, range(5))):
+        np.testing.assert_array_equal(answer["large"], large + np.uint8(number))
+        np.testing.assert_array_equal(answer["turned"], large[0].T)
+        np.testing.assert_array_equal(answer["every second"], large[0, :, ::2])
+        assert answer["none"].shape == (0, 3)
+        assert answer["none"].dtype == np.float32
+        assert (answer["scalar"], answer["text"]) == (number, ["a", number])
+        answer["large"][0, 0, 0] += 1
+
+
+def test_no_more_items_are_taken_than_the_processes_may_have() -> None:
+    taken = []
+
+    def items() -> Iterator[int]:
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    answers = map_in_processes(abs, items(), 2, nothing)
+    assert [next(answers), next(answers)] == [0, 1]
+    assert taken == [0, 1, 2, 3, 4, 5, 6]
+    answers.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "said"),
+    [
+        (ValueError("a.mp4: damaged"), ValueError, r"^a\.mp4: damaged$"),
+        (FileNotFoundError(2, "No such file", "a.mp4"), FileNotFoundError, r"No such file.*a\.mp4"),
+        (ZeroDivisionError("by zero"), RuntimeError, "^ZeroDivisionError while reading data: by zero$"),
+    ],
+)
+def test_errors_come_where_their_answer_would_have_come(error: Exception, expected: type[Exception], said: str) -> None:
+    def fail_at_three(number: int) -> int:
+        if number == 3:
+            raise error
+        return number
+
+    answers, got = map_in_processes(fail_at_three, range(6), 2, nothing), []
+    with pytest.raises(expected, match=said):
+        for answer in answers:
+            got.append(answer)
+    assert got == [0, 1, 2]
+
+
+def test_an_error_of_the_items_is_raised() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise ValueError("no second")
+
+    with pytest.raises(ValueError, match="no second"):
+        made(abs, items())
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "was killed by SIGKILL; if memory is short, lower num_workers"),
+        (lambda: os._exit(3), "ended with exit code 3"),
+    ],
+)
+def test_a_process_that_ends_is_told(end: Callable[[], None], said: str) -> None:
+    def end_at_three(number: int) -> int:
+        if number == 3:
+            end()
+        return number
+
+    with pytest.raises(RuntimeError, match=f"a process that reads data {said}"):
+        made(end_at_three, range(6))
+
+
+def test_processes_that_end_between_two_items_are_told_after_what_they_have_answered() -> None:
+    answers = map_in_processes(lambda number: (number, os.getpid()), range(9), 1, nothing)
+    number, process = next(answers)
+    assert number == 0
+    time.sleep(0.3)  # while it answers the second
+    os.kill(process, signal.SIGKILL)
+    assert next(answers) == (1, process)
+    with pytest.raises(RuntimeError, match="was killed by SIGKILL"):
+        next(answers)
+
+
+def test_a_process_that_does_not_begin_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 3.0)
+    monkeypatch.setattr(module.logger, "propagate", True)
+    came = tmp_path / "came"
+
+    def stuck_once(number: int) -> None:
+        if number == 1 and not came.exists():
+            came.touch()
+            time.sleep(60)
+
+    assert made(str, range(5), 2, stuck_once) == ["0", "1", "2", "3", "4"]
+    assert "did not begin; starting another one" in caplog.text
+
+
+def test_processes_that_never_begin_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    with pytest.raises(RuntimeError, match="did not begin, 3 times; num_workers=0 does without"):
+        made(str, range(5), 2, lambda _: time.sleep(60))
+
+
+def test_an_error_before_the_first_item_ends_it() -> None:
+    def fail(number: int) -> None:
+        raise OSError("not allowed")
+
+    with pytest.raises(RuntimeError, match="did not begin"):
+        made(str, range(5), 1, fail)
+
+
+def test_the_function_is_called_by_the_thread_that_began() -> None:
+    places: dict[int, int] = {}
+
+    def note(number: int) -> None:
+        places[number] = threading.get_ident()
+
+    assert all(made(lambda _: threading.get_ident() in places.values(), range(6), 2, note))
