@@ -75,6 +75,11 @@ def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
         return dict(content)
 
 
+def children() -> set[int]:
+    """Processes that this one has started, and that have not ended or not been waited for."""
+    return {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+
+
 def load_script(path: str) -> ModuleType:
     """A script of the repository that is not part of the package, as a module."""
     spec = importlib.util.spec_from_file_location(Path(path).stem, REPOSITORY / path)

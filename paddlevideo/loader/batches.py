@@ -6,7 +6,6 @@ samples share most of their frames, so it is frames that travel there, each of t
 
 from __future__ import annotations
 
-import os
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -24,9 +23,7 @@ from paddle.utils.dlpack import from_dlpack
 from paddlevideo.loader.collate import collate
 from paddlevideo.loader.datasets import SampleDataset, VideoDataset
 from paddlevideo.types import Arrays, Batch, Frames, Sample, Tensors
-from paddlevideo.utils import processes
 from paddlevideo.utils.arrays import RecycledMemory
-from paddlevideo.utils.signals import end_with_parent
 from paddlevideo.utils.threads import map_ahead
 from paddlevideo.utils.workers import map_in_processes
 
@@ -107,11 +104,8 @@ class Batches(ABC):
     def load(self, read: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """What `read` makes of each item, in order, made by the workers; see the class for errors."""
         cv2.setNumThreads(1)  # and not in the workers: OpenCV's threads do not survive the fork, and are waited for
-        if self.num_workers:
-            seed = int(np.random.randint(2**31))  # noqa: NPY002 - Paddle's samplers draw from this state too
-            yield from map_in_processes(read, items, self.num_workers, partial(_begin_worker, seed))
-        else:
-            yield from map_ahead(read, items, 1)
+        seed = int(np.random.randint(2**31))  # noqa: NPY002 - Paddle's samplers draw from this state too
+        yield from map_in_processes(read, items, self.num_workers, partial(_begin_worker, seed))
 
 
 class ShuffledBatches(Batches):
@@ -247,9 +241,6 @@ def plan_runs(dataset: VideoDataset, samples: range, most: int = RUN_FRAMES) -> 
 
 
 def _begin_worker(seed: int, number: int) -> None:
-    end_with_parent()
-    if processes.count() > 1:
-        os.setpgid(0, 0)  # else they die of the signals that a launcher sends to the group of a process
     random.seed(seed + number)  # for parts of users that draw from states that all workers would have alike
     np.random.seed(seed + number)  # noqa: NPY002
     cv2.resize(np.zeros((2, 2, 3), np.uint8), (1, 1))  # takes a lock of OpenCV

@@ -1,8 +1,7 @@
-"""Signals that ask a program to end: noted, so that it can end in good order; and processes that end with others."""
+"""Signals that ask a program to end: noted, so that it can end in good order."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import threading
@@ -14,7 +13,6 @@ from paddlevideo.utils import processes
 
 REPEATS = 2.0  # seconds in which a launcher of several processes sends the same signal again
 ASKING = (signal.SIGTERM, signal.SIGINT)
-_PR_SET_PDEATHSIG = 1  # of Linux' prctl.h
 
 
 class StoppedError(Exception):
@@ -28,7 +26,6 @@ class StoppedError(Exception):
 class StopSignals:
     """Within this context the first SIGTERM or SIGINT is noted only; the second ends the process at once.
 
-    Worker processes that are started within it note the first one too and go on, since Ctrl-C reaches all of them.
     Outside of the main thread, where Python sets no handlers, it does nothing. One of several processes ends when any
     of them is asked to, and forgives the launcher that it asks three times at once, within this context and after it.
     """
@@ -40,7 +37,6 @@ class StopSignals:
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
-            self._owner = os.getpid()
             self._before = {number: signal.signal(number, self._note) for number in ASKING}
         return self
 
@@ -66,12 +62,5 @@ class StopSignals:
         if processes.count() == 1:
             for one in ASKING:
                 signal.signal(one, signal.SIG_DFL)
-        if os.getpid() == self._owner:  # not through a logger, which may be in the middle of a line
-            os.write(2, b"\nsaving, then stopping; a second signal stops at once and saves nothing\n")
-
-
-def end_with_parent() -> None:
-    """Let this process be killed when the one that started it is gone, on Linux; elsewhere it is left to itself."""
-    library = ctypes.CDLL(None)
-    if hasattr(library, "prctl"):
-        library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        said = b"\nsaving, then stopping; a second signal stops at once and saves nothing\n"
+        os.write(2, said)  # not through a logger, which may be in the middle of a line

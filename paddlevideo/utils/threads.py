@@ -22,7 +22,7 @@ def map_ahead(function: Callable[[T], R], items: Iterable[T], threads: int) -> I
 
     Items are taken by the caller's thread. Of the results, one more than there are threads wait or are in the making.
     An error of the iterable is raised where its item's result would have come. When the iteration ends, early or not,
-    no thread is at work for it.
+    no thread is at work for it. The function may not call this with as many threads: they are the same.
     """
     pool, results = _lasting_threads(threads), deque[Future[R]]()
     remaining = iter(items)

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import pickle
 import signal
 import socket
 import struct
+import sys
+import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from itertools import cycle
-from multiprocessing import get_context
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from paddlevideo.utils.logging import logger
+from paddlevideo.utils.signals import ASKING
 from paddlevideo.utils.threads import map_ahead
 
 AHEAD = 3  # items that each process has: one is answered, one is worked on, and one waits
 PATIENCE = 60.0  # seconds until a new process is taken for stuck
 STARTS = 3  # attempts to start one
-READY = b"\1"
-RAISED = {error.__name__: error for error in (ValueError, FileNotFoundError, PermissionError, OSError)}
+KINDS = (FileNotFoundError, PermissionError, OSError, ValueError)  # of errors that are told as they are
+_forking = threading.Lock()  # else a process of another thread holds this one's socket open, and its end goes unnoticed
 
 
 def map_in_processes(
@@ -30,27 +36,50 @@ def map_in_processes(
 ) -> Iterator[Any]:
     """What a function makes of each item, in order, made by processes while the caller is busy.
 
-    They are killed when the iteration ends, whatever ends it, so the function should only read. A process that is
-    forked while another thread holds a lock, such as one of a library's, may wait for it for ever; one that does not
-    get through `begin` is taken for such a process, and another is forked.
+    They are killed when the iteration ends, whatever ends it, so the function should only read; and they do not get
+    SIGINT and SIGTERM, which are for the process that has them. A process that is forked while another thread holds a
+    lock, such as one of a library's, may wait for it for ever; one that does not get through `begin` is taken for such
+    a process, and another is forked.
 
     Args:
         function: its answers are pickled; their arrays are writable.
-        items: small things, iterated by the caller's thread and pickled too.
-        count: of the processes.
+        items: iterated by the caller's thread and pickled too; of at most 10 kB, as three wait in a socket.
+        count: of the processes; with 0 a thread of this process calls the function.
         begin: called first in each process, with its number, by the thread that will call the function; it should take
             the locks that the function will take.
 
     Raises:
-        ValueError, FileNotFoundError, PermissionError, OSError: as the function raised it.
-        RuntimeError: it raised anything else, whose kind is named, or a process has ended.
+        ValueError, FileNotFoundError, PermissionError, OSError: as the function raised it, or no process could be
+            started.
+        RuntimeError: the function raised anything else, whose kind is named, or a process has ended.
     """
+    if count:
+        yield from _map_in_processes(function, items, count, begin)
+        return
+
+    def called(item: Any) -> Any:
+        try:
+            return function(item)
+        except Exception as error:
+            raise _told(error) from error
+
+    yield from map_ahead(called, items, 1)
+
+
+def _map_in_processes(
+    function: Callable[[Any], Any], items: Iterable[Any], count: int, begin: Callable[[int], None]
+) -> Iterator[Any]:
     workers: list[_Worker] = []
     try:
         for number in range(count):
             workers.append(_started(function, begin, number, workers))
-        busy: deque[_Worker] = deque()
-        for item, worker in zip(items, cycle(workers)):
+        busy, remaining = deque[_Worker](), iter(items)
+        for worker in cycle(workers):
+            try:
+                item = next(remaining)
+            except Exception as error:
+                end = error
+                break
             worker.give(item)
             busy.append(worker)
             if len(busy) == AHEAD * count:
@@ -59,43 +88,69 @@ def map_in_processes(
             worker.give_no_more()
         while busy:
             yield busy.popleft().answer()
+        if not isinstance(end, StopIteration):
+            raise end
     finally:
         for worker in workers:
             worker.end()
 
 
+def _started(
+    function: Callable[[Any], Any], begin: Callable[[int], None], number: int, others: Sequence[_Worker]
+) -> _Worker:
+    for _ in range(STARTS):
+        worker = _Worker(function, begin, number, others)
+        try:
+            worker.channel.settimeout(PATIENCE)
+            worker.answer()
+            worker.channel.settimeout(None)
+            return worker
+        except TimeoutError:
+            worker.end()
+            logger.warning("a process that reads data did not begin; starting another one")
+        except BaseException:
+            worker.end()
+            raise
+    raise RuntimeError(f"a process that reads data did not begin, {STARTS} times; num_workers=0 does without")
+
+
 class _Worker:
-    """A process that calls a function, seen from the one that forked it.
+    """A process that calls a function, seen from the one that forked it; it answers first that it has begun.
 
     Args:
         function: see `map_in_processes`.
-        begin: likewise, with the number.
-        others: channels of this process that the new one should not hold open.
+        begin: likewise.
+        number: of the process.
+        others: those that were started before.
+
+    Raises:
+        OSError: it cannot be started.
     """
 
     def __init__(
-        self, function: Callable[[Any], Any], begin: Callable[[], None], others: Sequence[socket.socket]
+        self, function: Callable[[Any], Any], begin: Callable[[int], None], number: int, others: Sequence[_Worker]
     ) -> None:
-        self.channel, theirs = socket.socketpair()
-        arguments = (theirs, [*others, self.channel], function, begin)
-        self.process = get_context("fork").Process(target=_work, args=arguments, daemon=True)
-        self.process.start()
-        theirs.close()
-
-    def is_ready(self) -> bool:
-        """Whether the process has begun; waits for it."""
-        self.channel.settimeout(PATIENCE)
+        self._code: int | None = None
+        sys.stdout.flush()  # or what waits there is written by both
         try:
-            return self.channel.recv(1) == READY
-        except TimeoutError:
-            return False
-        finally:
-            self.channel.settimeout(None)
+            with _forking, ExitStack() as opened:
+                self.channel, theirs = map(opened.enter_context, socket.socketpair())
+                blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
+                try:
+                    self.pid = os.fork()
+                    if self.pid == 0:
+                        _work(theirs, [*(other.channel for other in others), self.channel], function, begin, number)
+                finally:
+                    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+                opened.pop_all()
+                theirs.close()
+        except OSError as error:
+            raise OSError(f"a process that reads data cannot be started: {error}; lower num_workers") from error
 
     def give(self, item: Any) -> None:
         """Let the process work on an item, after those that it has; `answer` tells if it has ended."""
         with suppress(OSError):
-            _send(self.channel, item)
+            _send(self.channel, _packed(item))
 
     def give_no_more(self) -> None:
         """Let the process answer all that it has, without waiting for another item."""
@@ -108,88 +163,98 @@ class _Worker:
             answer = _receive(self.channel)
         except (EOFError, ConnectionError) as error:
             raise RuntimeError(self._how_it_ended()) from error
-        if isinstance(answer, _Failure):
-            raise answer.error()
+        if isinstance(answer, _Raised):
+            raise answer.error
         return answer
 
     def end(self) -> None:
         """Kill the process."""
         self.channel.close()
-        self.process.kill()
-        self.process.join()
+        if self._code is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            self._wait()
+
+    def _wait(self) -> int:
+        """The exit code of the process, once it has one."""
+        if self._code is None:
+            try:
+                self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+            except ChildProcessError:  # the system was asked to forget it
+                self._code = 0
+        return self._code
 
     def _how_it_ended(self) -> str:
-        self.process.join()
-        code = self.process.exitcode or 0
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        return (
-            f"a process that reads data {how}; if memory is short, lower num_workers or batch_size. In training, go on "
-            "with --resume"
-        )
+        code = self._wait()
+        how = f"was killed by signal {-code}, {signal.strsignal(-code)}" if code < 0 else f"ended with exit code {code}"
+        advice = "if memory is short, lower num_workers or batch_size; " if -code == signal.SIGKILL else ""
+        return f"a process that reads data {how}; {advice}a training goes on with --resume"
 
 
-def _started(
-    function: Callable[[Any], Any], begin: Callable[[int], None], number: int, others: Sequence[_Worker]
-) -> _Worker:
-    for _ in range(STARTS):
-        worker = _Worker(function, lambda: begin(number), [other.channel for other in others])
-        if worker.is_ready():
-            return worker
-        worker.end()
-        logger.warning("a process that reads data did not begin; starting another one")
-    raise RuntimeError(
-        f"a process that reads data did not begin, {STARTS} times; num_workers=0 does without, and shows what is wrong"
-    )
+class _Raised(NamedTuple):
+    """An answer that is an error."""
+
+    error: Exception
 
 
-class _Failure(NamedTuple):
-    """An error that the function raised."""
-
-    kind: str
-    text: str
-
-    def error(self) -> Exception:
-        if self.kind in RAISED:
-            return RAISED[self.kind](self.text)
-        return RuntimeError(f"{self.kind} while reading data: {self.text}")
+def _told(error: Exception) -> Exception:
+    """What the caller is to know of an error: its text, and its kind."""
+    for kind in KINDS:
+        if isinstance(error, kind):
+            return kind(str(error))
+    return RuntimeError(f"{type(error).__name__} while reading data: {error}")
 
 
 def _work(
     channel: socket.socket,
     others: Sequence[socket.socket],
     function: Callable[[Any], Any],
-    begin: Callable[[], None],
-) -> None:
-    """All that a worker does: answers while the next answer is made."""
-    for other in others:
-        other.close()
+    begin: Callable[[int], None],
+    number: int,
+) -> NoReturn:
+    """All that a process does: it answers while the next answer is made, and ends when nobody listens."""
 
     def items() -> Iterator[Any]:
         while True:
             yield _receive(channel)
 
-    def answer(item: Any) -> Any:
-        try:
-            return function(item)
-        except Exception as error:
-            return _Failure(type(error).__name__, str(error))
-
+    code = 1
     try:
-        list(map_ahead(lambda begin: begin(), [begin], 1))  # in the thread that will call the function
-        channel.sendall(READY)
-        for one in map_ahead(answer, items(), 1):
-            _send(channel, one)
-    except (EOFError, ConnectionError, KeyboardInterrupt):
-        return  # nobody wants to know
+        gc.freeze()  # garbage of the other process is not to be closed here too
+        _forking.release()
+        for other in others:
+            other.close()
+        for call, arguments in ((begin, [number]), (function, items())):
+            for parts in map_ahead(partial(_packed_answer, call), arguments, 1):
+                _send(channel, parts)
+    except (EOFError, ConnectionError):
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        try:
+            sys.stdout.flush()
+        finally:
+            os._exit(code)
 
 
-def _send(channel: socket.socket, value: Any) -> None:
-    """A pickle and, beside it, its arrays: how many parts, how long each is, the parts."""
+def _packed_answer(function: Callable[[Any], Any], item: Any) -> list[memoryview]:
+    try:
+        return _packed(function(item))
+    except Exception as error:
+        return _packed(_Raised(_told(error)))
+
+
+def _packed(value: Any) -> list[memoryview]:
+    """A pickle and, beside it, its arrays."""
     arrays: list[pickle.PickleBuffer] = []
     pickled = pickle.dumps(value, 5, buffer_callback=arrays.append)
-    parts = [memoryview(pickled), *(array.raw() for array in arrays)]
-    lengths = [len(part) for part in parts]
-    channel.sendall(struct.pack(f"<{1 + len(lengths)}Q", len(lengths), *lengths))
+    return [memoryview(pickled), *(array.raw() for array in arrays)]
+
+
+def _send(channel: socket.socket, parts: Sequence[memoryview]) -> None:
+    """How many parts there are, how long each is, the parts."""
+    channel.sendall(struct.pack(f"<{1 + len(parts)}Q", len(parts), *map(len, parts)))
     for part in parts:
         channel.sendall(part)
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from functools import partial
-from multiprocessing import active_children
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,6 +21,7 @@ from paddlevideo.loader.index import ActionIndex, VideoEntry, write_index
 from paddlevideo.loader.samplers import KeyframeClip
 from paddlevideo.loader.transforms import ColorDistort, HorizontalFlip, JitterCrop
 from paddlevideo.modeling.inputs import ClipInput
+from tests.conftest import children
 from tests.loader.test_frames import HEIGHT, WIDTH, write_folder, write_video
 
 LENGTHS = {"a": 23, "b": 7, "c": 12}
@@ -197,14 +197,14 @@ def test_no_worker_is_left_behind(index: Path, monkeypatch: pytest.MonkeyPatch, 
     if end == "error":
         monkeypatch.setattr(FrameSource, "read", fail)
     monkeypatch.setattr(module, "plan_runs", partial(plan_runs, most=1))  # many, so that work is left
-    before = set(active_children())
+    before = children()
     batches = iter(OverlappingBatches(open_dataset(index, every_frame=True), BATCH, 2))
     with pytest.raises(ValueError, match="damaged") if end == "error" else nullcontext():
         next(batches)
     if end == "left":
-        assert set(active_children()) > before
+        assert children() > before
     batches.close()
-    assert set(active_children()) == before
+    assert children() == before
 
 
 def ids(loader: Batches) -> list[list[str]]:
