@@ -76,8 +76,9 @@ def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def children() -> set[int]:
-    """Processes that this one has started, and that have not ended or not been waited for."""
-    return {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+    """Processes that this one has started and that have not ended."""
+    started = [pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
+    return {int(pid) for pid in started if "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()}
 
 
 def load_script(path: str) -> ModuleType:
