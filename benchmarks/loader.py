@@ -33,9 +33,9 @@ except ImportError as error:
 from paddlevideo.config import Config, load_config
 from paddlevideo.loader.batches import ShuffledBatches
 from paddlevideo.loader.datasets import VideoDataset
-from paddlevideo.loader.frames import open_source
 from paddlevideo.loader.index import ActionIndex, VideoEntry, write_index
-from paddlevideo.loader.sources import find_sources
+from paddlevideo.loader.media.find import find_sources
+from paddlevideo.loader.media.open_source import open_source
 from paddlevideo.registry import INPUTS
 from paddlevideo.tasks.parts import build_dataset, build_loader
 from paddlevideo.utils.command import run_command

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from paddlevideo.config import load_config
-from paddlevideo.loader.live import StoredStream, TimedFrame
+from paddlevideo.loader.media.live import StoredStream, TimedFrame
 from paddlevideo.tasks.exporter import export
 from paddlevideo.tasks.parts import build_model
 from paddlevideo.tasks.predictor import Predictor

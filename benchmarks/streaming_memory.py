@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from paddlevideo.config import load_config
-from paddlevideo.loader.live import StoredStream
+from paddlevideo.loader.media.live import StoredStream
 from paddlevideo.tasks.exporter import export
 from paddlevideo.tasks.parts import build_model
 from paddlevideo.tasks.predictor import Predictor

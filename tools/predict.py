@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from paddlevideo.loader.live import Connection
+from paddlevideo.loader.media.live import Connection
 from paddlevideo.tasks.feature_files import extract_files
 from paddlevideo.tasks.predictor_options import add_predictor_options, load_predictor
 from paddlevideo.tasks.streaming import StreamOptions, predict_streams

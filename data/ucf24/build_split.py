@@ -25,8 +25,9 @@ from paddlevideo.formats.media import find_media
 from paddlevideo.formats.report import print_table
 from paddlevideo.formats.text import check_class_file, read_classes, read_lines, read_names, some, write_classes
 from paddlevideo.formats.ucf24 import Places, TubeAnnotation, class_names, read_tubes, sort_rows, tube_classes
-from paddlevideo.loader.frames import FrameFolder, open_source
 from paddlevideo.loader.index import ActionIndex, Boxes, VideoEntry, write_index
+from paddlevideo.loader.media.frame_folder import FrameFolder
+from paddlevideo.loader.media.open_source import open_source
 from paddlevideo.types import IntArray
 from paddlevideo.utils.command import run_command
 from paddlevideo.utils.files import output_folder

@@ -14,8 +14,9 @@ from paddlevideo.formats.base import AnnotatedVideo, Annotation, Size, WritableF
 from paddlevideo.formats.media import find_source, media_folder
 from paddlevideo.formats.report import print_table
 from paddlevideo.formats.text import check_class_file, is_name, some, write_classes
-from paddlevideo.loader.frames import FrameSource, open_source
 from paddlevideo.loader.index import MAX_COUNT, ActionIndex, Boxes, VideoEntry, are_counts
+from paddlevideo.loader.media.frame_source import FrameSource
+from paddlevideo.loader.media.open_source import open_source
 from paddlevideo.registry import suggestion
 from paddlevideo.utils.files import output_folder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from paddlevideo.formats.base import AnnotatedVideo
-from paddlevideo.loader.sources import VIDEO_SUFFIXES
+from paddlevideo.loader.media.find import VIDEO_SUFFIXES
 
 
 def find_media(root: Path, name: str) -> Path | None:

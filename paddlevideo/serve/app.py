@@ -13,7 +13,7 @@ from typing import TypeVar
 from aiohttp import WSMsgType, web
 from aiohttp.typedefs import Handler
 
-from paddlevideo.loader.live import StoredStream
+from paddlevideo.loader.media.live import StoredStream
 from paddlevideo.serve.guard import add_headers, is_loopback, only_own_page
 from paddlevideo.serve.media import CameraStream, check_video
 from paddlevideo.serve.network import BusyError, SharedNetwork

@@ -10,8 +10,10 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from paddlevideo.loader.frames import DEFAULT_FPS, claimed_size, decode_picture
-from paddlevideo.loader.live import FrameStream, TimedFrame
+from paddlevideo.loader.media.frame_folder import decode_picture
+from paddlevideo.loader.media.frame_source import DEFAULT_FPS
+from paddlevideo.loader.media.live import FrameStream, TimedFrame
+from paddlevideo.loader.media.video_file import claimed_size
 from paddlevideo.types import Frames
 
 MAX_PIXELS = 3840 * 2160

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from paddlevideo.loader.live import FrameStream
+from paddlevideo.loader.media.live import FrameStream
 from paddlevideo.tasks.answers import BoxAnswers
 from paddlevideo.tasks.answers.base import check_threshold
 from paddlevideo.tasks.predictor import Predictor

@@ -16,7 +16,7 @@ import numpy as np
 
 from paddlevideo.config import Config, load_config
 from paddlevideo.engines import ENGINES, obstacle
-from paddlevideo.loader.live import StoredStream
+from paddlevideo.loader.media.live import StoredStream
 from paddlevideo.tasks.evaluation import evaluate
 from paddlevideo.tasks.exporter import probe
 from paddlevideo.tasks.graphs import differences

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from paddlevideo.config import Config
-from paddlevideo.loader.frames import FrameFolder, open_source
 from paddlevideo.loader.index import ActionIndex, Defect, IndexScan, VideoEntry
+from paddlevideo.loader.media.frame_folder import FrameFolder
+from paddlevideo.loader.media.open_source import open_source
 from paddlevideo.modeling.models import VideoModel
 from paddlevideo.tasks.anchors import Float64Array, box_shapes, describe_fit
 from paddlevideo.tasks.parts import build_model, scan_dataset

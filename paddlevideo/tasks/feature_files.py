@@ -20,9 +20,10 @@ import paddle
 
 from paddlevideo.config import Config
 from paddlevideo.loader.datasets.base import on_arrival, prepare
-from paddlevideo.loader.frames import FrameSource, open_source
+from paddlevideo.loader.media.find import find_sources
+from paddlevideo.loader.media.frame_source import FrameSource
+from paddlevideo.loader.media.open_source import open_source
 from paddlevideo.loader.samplers import Sampler
-from paddlevideo.loader.sources import find_sources
 from paddlevideo.modeling.models import VideoModel
 from paddlevideo.tasks.checkpoint import load_weights
 from paddlevideo.tasks.parts import build_model, build_pipeline

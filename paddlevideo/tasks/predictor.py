@@ -11,7 +11,7 @@ import paddle
 
 from paddlevideo.config import Config, read_yaml
 from paddlevideo.engines import Graph, Network, choose
-from paddlevideo.loader.live import Connection, Source
+from paddlevideo.loader.media.live import Connection, Source
 from paddlevideo.modeling.models import InputTransform, Postprocess, VideoModel
 from paddlevideo.registry import DATASETS, INPUTS, POSTPROCESS
 from paddlevideo.tasks.answers import Answers, answers_of

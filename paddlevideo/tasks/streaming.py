@@ -19,7 +19,7 @@ from threading import Event
 from types import TracebackType
 from typing import NamedTuple
 
-from paddlevideo.loader.live import Source
+from paddlevideo.loader.media.live import Source
 from paddlevideo.modeling.models import InputTransform
 from paddlevideo.tasks.answers import StreamOptions, StreamWriter
 from paddlevideo.tasks.predictor import Predictor

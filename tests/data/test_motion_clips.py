@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paddlevideo.loader.frames import open_source
+from paddlevideo.loader.media.open_source import open_source
 from tests.conftest import load_script
 
 

@@ -26,9 +26,9 @@ from paddlevideo.loader.datasets import ActionDataset
 from paddlevideo.loader.datasets.labelled_videos import read_list
 from paddlevideo.loader.feature_bank import read_bank, write_bank
 from paddlevideo.loader.features import read_duration, read_features
-from paddlevideo.loader.frames import open_source
 from paddlevideo.loader.index import read_index, scan_index
-from paddlevideo.loader.live import StoredStream
+from paddlevideo.loader.media.live import StoredStream
+from paddlevideo.loader.media.open_source import open_source
 from paddlevideo.loader.segments import read_segments
 from paddlevideo.registry import INPUTS, METRICS, POSTPROCESS
 from paddlevideo.solver import build_optimizer
@@ -63,7 +63,7 @@ from tests.fuzz.mutations import (
     mixed,
     mutate_bytes,
 )
-from tests.loader.test_frames import picture, write_video
+from tests.loader.media.test_video_file import picture, write_video
 from tests.loader.test_index import HEADER, VIDEO
 from tests.tasks.test_detection_file import HEADER as DETECTIONS
 from tests.tasks.test_detection_file import SAMPLE

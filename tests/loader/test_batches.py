@@ -16,13 +16,16 @@ from paddlevideo.loader import batches as module
 from paddlevideo.loader.batches import Batches, EpochShuffle, OverlappingBatches, Share, ShuffledBatches, plan_runs
 from paddlevideo.loader.collate import collate
 from paddlevideo.loader.datasets import ActionDataset
-from paddlevideo.loader.frames import FrameFolder, FrameSource, VideoFile
 from paddlevideo.loader.index import ActionIndex, VideoEntry, write_index
+from paddlevideo.loader.media.frame_folder import FrameFolder
+from paddlevideo.loader.media.frame_source import FrameSource
+from paddlevideo.loader.media.video_file import VideoFile
 from paddlevideo.loader.samplers import KeyframeClip
 from paddlevideo.loader.transforms import ColorDistort, HorizontalFlip, JitterCrop
 from paddlevideo.modeling.inputs import ClipInput
 from tests.conftest import children
-from tests.loader.test_frames import HEIGHT, WIDTH, write_folder, write_video
+from tests.loader.media.pictures import HEIGHT, WIDTH, write_folder
+from tests.loader.media.test_video_file import write_video
 
 LENGTHS = {"a": 23, "b": 7, "c": 12}
 BATCH = 5

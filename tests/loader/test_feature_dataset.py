@@ -9,7 +9,7 @@ import pytest
 
 from paddlevideo.loader.batches import SequentialBatches
 from paddlevideo.loader.datasets import FeatureDataset, FeatureFile
-from paddlevideo.loader.live import Connection
+from paddlevideo.loader.media.live import Connection
 from paddlevideo.modeling.inputs import FeatureInput
 
 

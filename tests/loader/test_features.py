@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from paddlevideo.loader.features import read_duration, read_features
-from paddlevideo.loader.sources import find_features
+from paddlevideo.loader.media.find import find_features
 
 
 def write(path: Path, array: Any) -> Path:

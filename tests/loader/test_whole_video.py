@@ -7,7 +7,7 @@ import pytest
 
 from paddlevideo.loader.crops import CenterCrop
 from paddlevideo.loader.datasets import VideoStream, WholeVideo
-from paddlevideo.loader.live import StoredStream
+from paddlevideo.loader.media.live import StoredStream
 from paddlevideo.loader.samplers import KeyframeClip, SegmentFrames
 from paddlevideo.modeling.inputs.segment_input import SegmentInput
 from tests.tasks.streams import made, write_video

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from paddlevideo.loader.live import FrameStream, StoredStream, TimedFrame
+from paddlevideo.loader.media.live import FrameStream, StoredStream, TimedFrame
 from paddlevideo.modeling.inputs import ClipInput
 from paddlevideo.tasks.predictor import Predictor
 from paddlevideo.tasks.streaming import StreamOptions, predict_streams

@@ -14,7 +14,7 @@ import yaml
 
 from paddlevideo.config import load_config
 from paddlevideo.engines import ENGINES
-from paddlevideo.loader.live import StoredStream
+from paddlevideo.loader.media.live import StoredStream
 from paddlevideo.tasks.exporter import export_weights
 from paddlevideo.tasks.parts import build_dataset
 from paddlevideo.tasks.predictor import Predictor, read_facts, read_graphs

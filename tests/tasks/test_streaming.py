@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from paddlevideo.loader.live import StoredStream
+from paddlevideo.loader.media.live import StoredStream
 from paddlevideo.tasks import streaming, writers
 from paddlevideo.tasks.answers import BoxAnswers
 from paddlevideo.tasks.streaming import Outlets, StreamOptions, predict_streams

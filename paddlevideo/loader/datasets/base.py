@@ -10,8 +10,9 @@ from typing import NamedTuple, cast
 import numpy as np
 import paddle
 
-from paddlevideo.loader.frames import as_decoded, open_source
 from paddlevideo.loader.index import IndexScan
+from paddlevideo.loader.media.frame_source import as_decoded
+from paddlevideo.loader.media.open_source import open_source
 from paddlevideo.loader.samplers import Sampler
 from paddlevideo.loader.transforms import Transform
 from paddlevideo.types import Arrays, FrameChange, FrameInput, Frames, InputTransform, IntArray, Node, Sample

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from paddlevideo.loader.datasets.base import prepare
 from paddlevideo.loader.features import read_duration, read_features
-from paddlevideo.loader.live import Connection
-from paddlevideo.loader.sources import find_features
+from paddlevideo.loader.media.find import find_features
+from paddlevideo.loader.media.live import Connection
 from paddlevideo.loader.transforms import Transform
 from paddlevideo.registry import DATASETS
 from paddlevideo.types import InputTransform, Sample

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from paddlevideo.loader.datasets.base import SampleDataset, on_arrival
-from paddlevideo.loader.frames import open_source
+from paddlevideo.loader.media.open_source import open_source
 from paddlevideo.loader.samplers import Sampler
 from paddlevideo.loader.transforms import Transform
 from paddlevideo.registry import DATASETS

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from paddlevideo.loader.datasets.base import on_arrival, prepare
-from paddlevideo.loader.live import Connection, FrameStream, open_streams
+from paddlevideo.loader.media.live import Connection, FrameStream, open_streams
 from paddlevideo.loader.samplers import Sampler
 from paddlevideo.loader.transforms import Transform
 from paddlevideo.registry import DATASETS

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from paddlevideo.loader.datasets.base import on_arrival, prepare
-from paddlevideo.loader.frames import open_source
-from paddlevideo.loader.live import Connection, FrameStream, open_streams
+from paddlevideo.loader.media.live import Connection, FrameStream, open_streams
+from paddlevideo.loader.media.open_source import open_source
 from paddlevideo.loader.samplers import Sampler
 from paddlevideo.loader.transforms import Transform
 from paddlevideo.registry import DATASETS

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from paddlevideo.loader.datasets import SampleDataset
-from paddlevideo.loader.live import Source
+from paddlevideo.loader.media.live import Source
 from paddlevideo.tasks.result_file import Labelled, ResultFile, Sink
 from paddlevideo.tasks.writers import check_screen
 from paddlevideo.types import Frames, Prediction, Sample

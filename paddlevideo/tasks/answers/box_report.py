@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from paddlevideo.loader.datasets import VideoDataset
-from paddlevideo.loader.frames import open_source
+from paddlevideo.loader.media.open_source import open_source
 from paddlevideo.tasks import report_page as html
 from paddlevideo.tasks.report_counts import (
     IOU,

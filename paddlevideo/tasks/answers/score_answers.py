@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 
 from paddlevideo.loader.datasets import LabelledVideos, SampleDataset
-from paddlevideo.loader.live import FrameStream, Source
+from paddlevideo.loader.media.live import FrameStream, Source
 from paddlevideo.registry import ANSWERS
 from paddlevideo.tasks.answers.base import Answers, Curve, StreamOptions
 from paddlevideo.tasks.answers.score_report import score_sections

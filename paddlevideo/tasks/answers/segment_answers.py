@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from paddlevideo.loader.datasets import SampleDataset
-from paddlevideo.loader.live import Source
+from paddlevideo.loader.media.live import Source
 from paddlevideo.modeling.segments import segment_iou
 from paddlevideo.registry import ANSWERS
 from paddlevideo.tasks import report_page as html

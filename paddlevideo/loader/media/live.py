@@ -20,8 +20,9 @@ from urllib.request import Request, urlopen
 import cv2
 import numpy as np
 
-from paddlevideo.loader.frames import DEFAULT_FPS, FrameSource, open_source
-from paddlevideo.loader.sources import find_sources
+from paddlevideo.loader.media.find import find_sources
+from paddlevideo.loader.media.frame_source import DEFAULT_FPS, FrameSource
+from paddlevideo.loader.media.open_source import open_source
 from paddlevideo.types import Frames
 from paddlevideo.utils.logging import logger
 

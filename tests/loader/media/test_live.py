@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 import pytest
 
-from paddlevideo.loader.live import Connection, LiveStream, StoredStream, TimedFrame, _is_stored, open_streams
-from paddlevideo.loader.sources import find_sources
+from paddlevideo.loader.media.find import find_sources
+from paddlevideo.loader.media.live import Connection, LiveStream, StoredStream, TimedFrame, _is_stored, open_streams
 from paddlevideo.tasks.streaming import StreamOptions, predict_streams
 from paddlevideo.utils.logging import logger
 from tests.tasks.streams import STEP, MadeStream, made_predictor, picture, read_lines, read_pictures, write_video

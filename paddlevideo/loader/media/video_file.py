@@ -1,30 +1,26 @@
-"""Where frames come from: folders of numbered pictures and video files."""
+"""Frames from video files."""
 
 from __future__ import annotations
 
 import math
-import re
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from paddlevideo.types import FrameChange, Frames, IntArray
+from paddlevideo.loader.media.frame_source import DEFAULT_FPS, FrameSource
+from paddlevideo.types import Frames
 
 try:
     import decord
 except ImportError:  # it has no wheels for ARM; OpenCV reads the same frames
     decord = None
 
-DEFAULT_FPS = 25.0
-_PICTURE = re.compile(r"(?:img_)?([0-9]+)\.(?:jpg|png)", re.IGNORECASE)
-_PICTURE_ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89P": b"IEND\xaeB\x60\x82"}  # JPEG and PNG: first bytes, last bytes
 _TEXT_PROBE_BYTES = 4096
 _LOST_IN_A_ROW = 3  # damaged frames of a video after which more are looked for
 _PROBE_FRAMES = 16  # decoded at the beginning of a video to see whether its packets tell the truth
@@ -35,55 +31,6 @@ _ROUNDING = 1.5  # milliseconds by which distances between evenly spaced frames 
 Times = npt.NDArray[np.float64]  # [N], milliseconds
 
 
-def as_decoded(frames: Frames) -> Frames:
-    """The frames themselves: the change that is none."""
-    return frames
-
-
-def open_source(path: str | Path, num_frames: int | None = None) -> FrameSource:
-    """The frames of a folder of pictures or of a video file.
-
-    Args:
-        path: the folder or file.
-        num_frames: how many there should be, if an annotation says so.
-
-    Raises:
-        FileNotFoundError: no such folder or file.
-        ValueError: not a source of frames, or another number of them.
-    """
-    path = Path(path)
-    source: FrameSource = FrameFolder(path) if path.is_dir() else VideoFile(path)
-    if num_frames is not None and len(source) != num_frames:
-        raise ValueError(
-            f"{path}: expected {num_frames} frames, got {len(source)}; "
-            "get the complete media again, or build the index anew if they are right"
-        )
-    return source
-
-
-def decode_picture(data: bytes, where: str, remedy: str) -> Frames:
-    """The picture `[H, W, 3]` of the content of a JPEG or PNG file.
-
-    Args:
-        data: the content.
-        where: it is from, which begins the message.
-        remedy: what to do, which ends it.
-
-    Raises:
-        ValueError: not a complete picture, or one that is too large.
-    """
-    end = _PICTURE_ENDS.get(data[:2])
-    # Versions of OpenCV fill what is missing of a picture with grey and say nothing, hence the look at its end.
-    whole = end is not None and data.rstrip(b"\0").endswith(end)
-    try:
-        frame = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if whole else None
-    except cv2.error as error:
-        raise ValueError(f"{where}: cannot be decoded, it may be too large ({error.err}); {remedy}") from error
-    if frame is None:
-        raise ValueError(f"{where}: not a complete JPEG or PNG picture ({len(data)} bytes); {remedy}")
-    return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
-
-
 def claimed_size(path: Path) -> tuple[int, int]:
     """Height and width that a video file says its frames have; none is decoded for it.
 
@@ -92,143 +39,6 @@ def claimed_size(path: Path) -> tuple[int, int]:
     """
     with _capture(path) as capture:
         return round(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)), round(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
-
-
-class FrameSource(ABC):
-    """Frames that can be read by number."""
-
-    path: Path
-    fps: float  # frames a second
-    claimed_length: int | None  # frames that the media say they have, which may be wrong; None if they do not say
-
-    @property
-    @abstractmethod
-    def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-
-    @abstractmethod
-    def __len__(self) -> int:
-        """How many frames there are."""
-
-    @abstractmethod
-    def decode(self, numbers: Sequence[int]) -> Iterator[Frames]:
-        """Frames `numbers`, from 0 and rising, `[H, W, 3]` each.
-
-        Raises:
-            FileNotFoundError: a frame has gone.
-            ValueError: a damaged frame, or frames of several sizes.
-        """
-
-    def frames(self) -> Iterator[Frames]:
-        """All frames in order, `[H, W, 3]` each; one pass, one frame in memory; see `decode` for errors."""
-        return self.decode(range(len(self)))
-
-    @abstractmethod
-    def timed(self) -> Iterator[tuple[float, Frames]]:
-        """As `frames`, each with its time in seconds; the media are not looked through beforehand for their length."""
-
-    @abstractmethod
-    def damages(self) -> Iterator[str]:
-        """What is wrong with the frames, all of which are read: damaged ones, or those of another size."""
-
-    def read(self, indices: IntArray, change: FrameChange = as_decoded) -> Frames:
-        """Frames `indices` (from 0, any order, repeats allowed) as uint8 `[T, H, W, 3]`, RGB.
-
-        Args:
-            indices: `[T]`.
-            change: is given each frame as `[1, H, W, 3]` as soon as it is decoded, once, and answers what to keep.
-
-        Raises:
-            FileNotFoundError: a frame has gone.
-            ValueError: no such frame, a damaged one, or frames of several sizes.
-        """
-        distinct, inverse = _distinct(indices, len(self), self.path)
-        parts = (change(frame[None]) for frame in self.decode(distinct))
-        first = next(parts)
-        kept = np.empty((len(distinct), *first.shape[1:]), np.uint8)
-        for place, part in enumerate(chain([first], parts)):
-            kept[place] = part[0]
-        return kept if np.array_equal(inverse, np.arange(len(kept))) else kept[inverse]
-
-
-class FrameFolder(FrameSource):
-    """Pictures `00001.jpg` (or png, or `img_00001.jpg`) to N in a folder; names that are no numbers are ignored.
-
-    A process lists a folder once, and again when it has changed.
-
-    Args:
-        folder: where they are.
-
-    Raises:
-        FileNotFoundError: no such folder, or a number between 1 and N is missing.
-        ValueError: no picture at all, or two with one number.
-    """
-
-    fps = DEFAULT_FPS  # pictures do not say
-
-    def __init__(self, folder: str | Path) -> None:
-        self.path = Path(folder)
-        if not self.path.is_dir():
-            raise FileNotFoundError(f"{folder}: no such folder of frames")
-        self._names = _picture_names(self.path.absolute(), self.path.stat().st_mtime_ns)
-        self.claimed_length = len(self._names)
-
-    def __len__(self) -> int:
-        """How many pictures there are."""
-        return len(self._names)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the first picture in pixels."""
-        height, width = _read_picture(self._path(0)).shape[:2]
-        return height, width
-
-    def decode(self, numbers: Sequence[int]) -> Iterator[Frames]:
-        """See `FrameSource`."""
-        first = None
-        for path in map(self._path, numbers):
-            frame = _read_picture(path)
-            first = frame if first is None else first
-            _check_size(path, frame, self._path(numbers[0]), first)
-            yield frame
-
-    def timed(self) -> Iterator[tuple[float, Frames]]:
-        """See `FrameSource`."""
-        for number, frame in enumerate(self.frames()):
-            yield number / self.fps, frame
-
-    def damages(self) -> Iterator[str]:
-        """See `FrameSource`; every picture is compared with the first that can be read."""
-        first: tuple[Path, Frames] | None = None
-        for path in map(self._path, range(len(self))):
-            try:
-                frame = _read_picture(path)
-                first = first or (path, frame)
-                _check_size(path, frame, *first)
-            except (OSError, ValueError) as error:
-                yield str(error)
-
-    def _path(self, number: int) -> Path:
-        return self.path / self._names[number].decode()
-
-
-@cache
-def _picture_names(folder: Path, mtime: int) -> npt.NDArray[np.bytes_]:
-    """Names of the pictures of a folder in order; the last argument only tells its states apart."""
-    found = [(int(match[1]), match[0]) for f in folder.iterdir() if (match := _PICTURE.fullmatch(f.name))]
-    names = dict(found)
-    if not found:
-        raise ValueError(f"{folder}: no frame in this folder; expected pictures 00001.jpg, 00002.jpg, ...")
-    if len(names) < len(found):
-        number, twice = next((number, name) for number, name in found if names[number] != name)
-        raise ValueError(f"{folder}: {twice} and {names[number]} are the same frame; remove one")
-    for number in range(1, len(names) + 1):
-        if number not in names:
-            raise FileNotFoundError(
-                f"{folder}/{number:05d}.jpg: no such frame, though the folder holds {len(names)} pictures up to "
-                f"{names[max(names)]}; frames should be numbered from 1 without a hole"
-            )
-    return np.array([names[number] for number in range(1, len(names) + 1)], np.bytes_)  # small, as it is kept
 
 
 class VideoFile(FrameSource):
@@ -435,36 +245,3 @@ def _retrieve(capture: cv2.VideoCapture, complaint: str) -> Frames:
     if not done:
         raise ValueError(complaint)
     return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
-
-
-def _read_picture(path: Path) -> Frames:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such frame; was it removed while reading?")
-    return decode_picture(path.read_bytes(), str(path), "extract it again")
-
-
-def _check_size(path: Path, frame: Frames, other_path: Path, other: Frames) -> None:
-    if frame.shape != other.shape:
-        raise ValueError(
-            f"{path}: is {_spell(frame.shape)}, but {other_path.name} is {_spell(other.shape)}; all frames of a video "
-            "should have one size"
-        )
-
-
-def _distinct(indices: IntArray, length: int, path: Path) -> tuple[list[int], IntArray]:
-    """The different indices in rising order, and where each index is among them."""
-    distinct, inverse = np.unique(indices, return_inverse=True)
-    if not len(distinct):
-        raise ValueError(f"{path}: asked for no frame at all; expected at least one index")
-    if distinct[0] < 0:
-        raise ValueError(f"{path}: frame numbers start at 0, got {distinct[0]}")
-    if distinct[-1] >= length:
-        raise ValueError(
-            f"{path}: expected at least {distinct[-1] + 1} frames, got {length}; "
-            "it may be truncated: get the complete media again"
-        )
-    return distinct.tolist(), inverse
-
-
-def _spell(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]}x{shape[0]}"

@@ -1,0 +1,1 @@
+"""Frames of folders, video files, cameras and network streams."""
