@@ -23,7 +23,7 @@ PAGE = "docs/own_data.md"
 SPEEDS = {"Rise": (0, -4), "Cross": (5, 0), "Stay": (0, 0)}  # pixels a frame, x and y
 WIDTH, HEIGHT, LENGTH = 400, 300, 24
 FIRST, LAST = 4, 19  # annotated, from 0
-EPOCHS = 8
+EPOCHS = 12
 TASK = """<?xml version="1.0" encoding="utf-8"?>
 <annotations>
   <version>1.1</version>
@@ -67,7 +67,7 @@ def write_video(folder: Path, number: int, label: str, name: str) -> None:
         str(folder / "videos" / f"{name}.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 25, (WIDTH, HEIGHT)
     )
     for frame in range(LENGTH):
-        picture = np.full((HEIGHT, WIDTH, 3), 40 + 20 * number, np.uint8)
+        picture = np.full((HEIGHT, WIDTH, 3), 40 + 20 * (number * 2 % 9), np.uint8)
         if FIRST <= frame <= LAST:
             x1, y1, x2, y2 = corners(label, frame)
             cv2.rectangle(picture, (x1, y1), (x2, y2), (90, 200, 250), -1)
