@@ -9,6 +9,9 @@ size that was annotated and need not be that of the media.
 
 A box may have a 7th number, its `actor`: an integer from 0. The boxes of a video with one actor are one tube: they have
 one label, and no two are on one frame. Either all boxes of a file have an actor or none has.
+
+A video may have `annotated`, rising ranges `[first, last, step]` of the frames that an annotator has looked at; all
+boxes are on these. Other frames are neither background for training nor evaluated. Without it all are annotated.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ MEND = "mend the file or make it anew"
 MAX_COUNT = 10**7  # frames of a video, which are more than four days of 25 a second, and pixels of a side
 _HEADER_KEYS = {"format", "version", "classes", "root"}
 _VIDEO_KEYS = {"id", "source", "num_frames", "size", "boxes"}
+_OPTIONAL_KEYS = {"annotated"}
 Boxes = npt.NDArray[np.float64]  # [N, 6]: frame, label, x1, y1, x2, y2
 
 
@@ -38,7 +42,8 @@ Boxes = npt.NDArray[np.float64]  # [N, 6]: frame, label, x1, y1, x2, y2
 class VideoEntry:
     """One video and its boxes `[N, 6]`, see the top of this file; `size` is height, width.
 
-    `actors [N]` are the tubes that the boxes belong to, None in a file that does not tell.
+    `actors [N]` are the tubes that the boxes belong to, None in a file that does not tell. `annotated [A]` are the
+    frames that were annotated, with or without a box, from 1 and rising; None if all were.
     """
 
     id: str
@@ -47,6 +52,11 @@ class VideoEntry:
     size: tuple[int, int]
     boxes: Boxes
     actors: IntArray | None = None
+    annotated: IntArray | None = None
+
+    def annotated_frames(self) -> IntArray:
+        """The frames that were annotated, from 1 and rising, `[A]`."""
+        return np.arange(1, self.num_frames + 1) if self.annotated is None else self.annotated
 
 
 @dataclass(frozen=True)
@@ -195,11 +205,13 @@ def _node(video: VideoEntry, root: Path) -> dict[str, Any]:
     rows = video.boxes if video.actors is None else np.column_stack([video.boxes, video.actors])
     if not source.is_relative_to(root):
         raise ValueError(f"{video.id}: its source {source} should lie in the folder of the media, {root}")
+    ranges = {} if video.annotated is None else {"annotated": frame_ranges(video.annotated)}
     return {
         "id": video.id,
         "source": source.relative_to(root).as_posix(),
         "num_frames": video.num_frames,
         "size": list(video.size),
+        **ranges,
         "boxes": [[int(v) if v.is_integer() else v for v in row] for row in rows.tolist()],
     }
 
@@ -225,7 +237,7 @@ def _check_header(node: Any, where: str) -> tuple[tuple[str, ...], str]:
 
 def _video(node: Any, root: Path, num_classes: int, where: str) -> tuple[VideoEntry, list[Defect]]:
     """The video of a line with the boxes that can be right, and what is wrong with the others."""
-    if not isinstance(node, dict) or set(node) != _VIDEO_KEYS:
+    if not isinstance(node, dict) or set(node) - _OPTIONAL_KEYS != _VIDEO_KEYS:
         keys = ", ".join(sorted(_VIDEO_KEYS))
         raise ValueError(f"{where}: expected a video with {keys}, got {str(node)[:100]}; {MEND}")
     for key in ("id", "source"):
@@ -246,11 +258,51 @@ def _video(node: Any, root: Path, num_classes: int, where: str) -> tuple[VideoEn
     has_actors = rows.shape[1] == 7
     defects = _actor_defects(rows, where) if has_actors else {}
     defects |= _box_defects(rows[:, :6], node["num_frames"], num_classes, where)
+    annotated = _annotated_frames(node["annotated"], node["num_frames"], where) if "annotated" in node else None
+    defects = _unannotated_defects(rows, annotated, where) | defects
     good = np.delete(rows, list(defects), axis=0)
     actors = good[:, 6].astype(np.int64) if has_actors else None
     size = (size[0], size[1])
-    video = VideoEntry(node["id"], root / node["source"], node["num_frames"], size, good[:, :6], actors)
+    video = VideoEntry(node["id"], root / node["source"], node["num_frames"], size, good[:, :6], actors, annotated)
     return video, [defects[row] for row in sorted(defects)]
+
+
+def frame_ranges(frames: IntArray) -> list[list[int]]:
+    """Rising numbers of frames as the fewest ranges `[first, last, step]` that a look from left to right finds."""
+    ranges: list[list[int]] = []
+    for frame in frames.tolist():
+        first, last, step = ranges[-1] if ranges else (0, 0, 0)
+        if ranges and (first == last or frame - last == step):
+            ranges[-1] = [first, frame, frame - last]
+        else:
+            ranges.append([frame, frame, 1])
+    return ranges
+
+
+def _annotated_frames(ranges: Any, num_frames: int, where: str) -> IntArray:
+    """The frames in `ranges`, see `frame_ranges`."""
+    frames, last = [np.zeros(0, np.int64)], 0
+    spans: list[Any] = ranges if isinstance(ranges, list) else [None]
+    for span in spans:
+        good = isinstance(span, list) and len(span) == 3 and are_counts(*span)
+        if not good or not last < span[0] <= span[1] <= num_frames:
+            raise ValueError(
+                f"{where}: annotated should be ranges [first, last, step] of frames in 1..{num_frames}, each after the "
+                f"one before, got {str(ranges)[:100]}; {MEND}"
+            )
+        frames.append(np.arange(span[0], span[1] + 1, span[2]))
+        last = span[1]
+    return np.concatenate(frames)
+
+
+def _unannotated_defects(rows: npt.NDArray[np.float64], annotated: IntArray | None, where: str) -> dict[int, Defect]:
+    """Boxes `[N, 6]` on frames that are not annotated, by row."""
+    strange = [] if annotated is None else np.flatnonzero(~np.isin(rows[:, 0], annotated)).tolist()
+    text = "{}: box {}: expected a box on one of the `annotated` frames, got {}; {}"
+    return {
+        row: Defect("box on a frame that is not annotated", text.format(where, row + 1, rows[row].tolist(), MEND))
+        for row in strange
+    }
 
 
 def are_counts(*values: Any) -> bool:
