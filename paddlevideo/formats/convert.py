@@ -89,34 +89,16 @@ def merge(annotations: Sequence[Annotation], media: Path | None) -> Annotation:
         ValueError: frames of a video twice, a video outside of its folder or of impossible name, length or size, or
             media in several places.
     """
-    first: dict[str, AnnotatedVideo] = {}
-    joined: dict[str, int] = {}  # how many files a video has
-    for video in (video for annotation in annotations for video in annotation.videos):
-        if video.id in first:
-            video = join(first[video.id], video)
-            joined[video.id] = joined.get(video.id, 1) + 1
-        if not is_name(video.id):
-            raise ValueError(f"{video.place}: a video should have a name of one line, got {video.id!r}; rename it")
-        if Path(video.id).is_absolute() or ".." in (Path(video.id) / (video.source or "")).parts:
-            raise ValueError(f"{video.place}: {video.id} should be inside of the folder of the media; rename it")
-        told = [*([] if video.num_frames is None else [video.num_frames]), *(video.size or ())]
-        if told and not are_counts(*told):
-            raise ValueError(
-                f"{video.place}: expected 1..{MAX_COUNT} frames and a size of 1..{MAX_COUNT} pixels, got "
-                f"{video.num_frames} frames of {video.size} (height, width); mend it"
-            )
-        first[video.id] = video
-    notes = [
-        f"{id} is put together from {number} files; a track goes on in the next one if they share frames"
-        for id, number in joined.items()
-    ]
+    videos, notes = _put_together(annotations)
+    for video in videos:
+        _check_video(video)
     roots = list(dict.fromkeys(annotation.root for annotation in annotations))
     if media is None and len(roots) > 1:
         raise ValueError(
             f"{roots[1]}: not the folder of the first source, {roots[0]}; pass --media with that of the media"
         )
     return Annotation(
-        list(first.values()),
+        videos,
         roots[0],
         tuple(dict.fromkeys(name for annotation in annotations for name in annotation.classes)),
         {
@@ -125,6 +107,38 @@ def merge(annotations: Sequence[Annotation], media: Path | None) -> Annotation:
         },
         (*(note for annotation in annotations for note in annotation.notes), *notes),
     )
+
+
+def _put_together(annotations: Sequence[Annotation]) -> tuple[list[AnnotatedVideo], list[str]]:
+    """The videos of all sources, and a note on each that is in several."""
+    videos: dict[str, AnnotatedVideo] = {}
+    sources: dict[str, list[int]] = {}  # numbers of the sources that a video is in
+    for number, annotation in enumerate(annotations):
+        for video in annotation.videos:
+            known = videos.get(video.id)
+            if known is not None and number in sources[video.id]:
+                raise ValueError(f"{video.place}: video {video.id} is in {known.place} already; remove one")
+            videos[video.id] = video if known is None else join(known, video)
+            sources.setdefault(video.id, []).append(number)
+    notes = [
+        f"{id} is put together from {len(numbers)} sources; a track goes on in the next one if they share frames"
+        for id, numbers in sources.items()
+        if len(numbers) > 1
+    ]
+    return list(videos.values()), notes
+
+
+def _check_video(video: AnnotatedVideo) -> None:
+    if not is_name(video.id):
+        raise ValueError(f"{video.place}: a video should have a name of one line, got {video.id!r}; rename it")
+    if Path(video.id).is_absolute() or ".." in (Path(video.id) / (video.source or "")).parts:
+        raise ValueError(f"{video.place}: {video.id} should be inside of the folder of the media; rename it")
+    told = [*([] if video.num_frames is None else [video.num_frames]), *(video.size or ())]
+    if told and not are_counts(*told):
+        raise ValueError(
+            f"{video.place}: expected 1..{MAX_COUNT} frames and a size of 1..{MAX_COUNT} pixels, got "
+            f"{video.num_frames} frames of {video.size} (height, width); mend it"
+        )
 
 
 def class_names(annotation: Annotation, chosen: tuple[str, ...]) -> tuple[str, ...]:

@@ -24,14 +24,19 @@ class Picture:
     rows: Sequence[Row]
 
 
+def trailing_number(name: str) -> int | None:
+    """The number that a name ends in, None if it ends in none."""
+    return parse_integer(name[len(name.rstrip(string.digits)) :])
+
+
 def frame_number(name: str, first: int, place: str) -> int:
     """The frame, from 1, that a picture's name ends in; `first` is the number that the first frame carries.
 
     Raises:
         ValueError: no number, or one below the first.
     """
-    number = parse_integer(name[len(name.rstrip(string.digits)) :], first)
-    if number is None:
+    number = trailing_number(name)
+    if number is None or number < first:
         raise ValueError(
             f"{place}: the name should end in a frame number from {first}, got {name!r}; rename it, or pass "
             "--from-option first=N if the first frame has number N"

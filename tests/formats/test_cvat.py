@@ -318,7 +318,7 @@ def test_jobs_of_one_video_are_put_together(tmp_path: Path, capsys: pytest.Captu
     assert ranges(index) == [[1, 15, 1], [18, 20, 1]]
     rows = np.column_stack([video.boxes[:, :2], video.actors if video.actors is not None else []])
     assert [len(rows[rows[:, 2] == actor]) for actor in range(4)] == [10, 1, 5, 3]
-    assert "note: shift.one is put together from 3 files" in capsys.readouterr().out
+    assert "note: shift.one is put together from 3 sources" in capsys.readouterr().out
 
 
 def test_tracks_go_on_where_jobs_overlap(tmp_path: Path) -> None:
