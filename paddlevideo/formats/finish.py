@@ -47,8 +47,8 @@ class Finisher:
             ValueError: a box is impossible, the frame size or count is not known, or media contradict the annotation.
         """
         source = find_source(video, self.root) if self.look else self.root / (video.source or video.id)
-        media = open_source(source) if self.look else None
-        size, num_frames = self._size(video, source, media), self._length(video, source, media)
+        media = _open(video, source) if self.look else None
+        size, num_frames = self._size(video, source, media), self._length(video, media)
         scale = np.array([size[1], size[0]] * 2 if video.fractions else [1.0] * 4, np.float64)
         corners: Boxes = np.round(video.boxes[:, 1:] * scale, DECIMALS)  # [N, 4]
         self._check(video, corners, size, num_frames)
@@ -104,17 +104,11 @@ class Finisher:
             )
         return size or media.size
 
-    def _length(self, video: AnnotatedVideo, source: Path, media: FrameSource | None) -> int:
+    def _length(self, video: AnnotatedVideo, media: FrameSource | None) -> int:
         if media is None:
             if video.num_frames is None:
                 raise ValueError(f"{video.place}: the annotation does not tell the number of frames; pass --media ROOT")
             return video.num_frames
-        first = first_picture(source) if video.first is not None and source.is_dir() else None
-        if first not in (None, video.first):
-            raise ValueError(
-                f"{video.place}: numbers in the names were taken to begin at {video.first}, but the first picture in "
-                f"{source} has number {first}; pass --from-option first={first}"
-            )
         if len(media) < (video.num_frames or 0):
             self.shorter.append(video.id)
         return len(media)
@@ -146,6 +140,17 @@ class Finisher:
                 worst = int(np.argmin(good))
                 box = ", ".join(f"{v:g}" for v in corners[worst])
                 raise ValueError(f"{video.places[worst]}: {expected}, got frame {frame[worst]:g}, box {box}; {advice}")
+
+
+def _open(video: AnnotatedVideo, source: Path) -> FrameSource:
+    """The media of a video, if their pictures are numbered as the annotation is."""
+    first = first_picture(source) if video.first is not None and source.is_dir() else None
+    if first not in (None, video.first):
+        raise ValueError(
+            f"{video.place}: numbers in the names were taken to begin at {video.first}, but the first picture in "
+            f"{source} has number {first}; pass --from-option first={first}"
+        )
+    return open_source(source)
 
 
 def same_shape(a: Size, b: Size) -> bool:

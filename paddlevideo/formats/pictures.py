@@ -13,7 +13,7 @@ import numpy as np
 from paddlevideo.formats.base import AnnotatedVideo, Annotation, Row, Size
 from paddlevideo.formats.structured import parse_integer
 
-PICTURE = re.compile(r"[^.]*?([0-9]{1,15})\.(?:jpe?g|png)", re.IGNORECASE)
+PICTURE = re.compile(r"(?!\.).*?([0-9]{1,15})\.(?:jpe?g|png)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
