@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from paddlevideo.formats.base import SLACK_PX, Size, parse_size
 from paddlevideo.formats.media import find_media
 from paddlevideo.formats.report import print_table, size_doubt
-from paddlevideo.formats.text import check_class_file, read_classes, read_lines, read_names, some, write_classes
+from paddlevideo.formats.splits import read_video_names
+from paddlevideo.formats.text import check_class_file, read_classes, read_lines, some, write_classes
 from paddlevideo.formats.ucf24 import Places, TubeAnnotation, class_names, read_tubes, sort_rows, tube_classes
 from paddlevideo.loader.index import ActionIndex, Boxes, VideoEntry, write_index
 from paddlevideo.loader.media.frame_folder import FrameFolder
@@ -60,7 +61,7 @@ class Dataset:
 
 
 def read_list(path: Path) -> Names:
-    """Read a list of `Class/video` lines.
+    """Read a list of `Class/video` lines, see `read_video_names`.
 
     Raises:
         FileNotFoundError: no such list.
@@ -70,10 +71,12 @@ def read_list(path: Path) -> Names:
         raise FileNotFoundError(
             f"{path}: no such split list; it should hold one Class/video a line. To get one, {TWO_WAYS}"
         )
-    names = read_names(path)
+    names = read_video_names(path)
     for name, where in names.items():
-        if not re.fullmatch(r"[^/\s]+/[^/\s]+", name) or {".", ".."} & set(name.split("/")):
-            raise ValueError(f"{where}: expected Class/video, such as Biking/v_Biking_g01_c01, got {name!r}")
+        if not re.fullmatch(r"[^/]+/[^/]+", name) or {".", ".."} & set(name.split("/")):
+            raise ValueError(
+                f"{where}: expected Class/video, such as Biking/v_Biking_g01_c01, or Class/video.avi 1, got {name!r}"
+            )
     return names
 
 

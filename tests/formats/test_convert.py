@@ -110,6 +110,16 @@ def test_splits_by_lists(index: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         convert(*base, "--split", f"test={test}")
 
 
+def test_lists_may_name_files_and_classes(index: Path, tmp_path: Path) -> None:
+    base = ("--from", "neutral", index, "-o", tmp_path / "out")
+    test = write_text(tmp_path / "test.txt", "b.avi 3\n\n")
+    convert(*base, "--split", f"test={test}", "--split", "train")
+    assert [video.id for video in read_index(tmp_path / "out" / "test.jsonl").videos] == ["b"]
+    write_text(test, "b.avi 3\nb.MP4\n")
+    with pytest.raises(ValueError, match=r"test\.txt:2: b is listed already at .*test\.txt:1; remove one"):
+        convert(*base, "--split", f"test={test}")
+
+
 def test_chosen_classes(tmp_path: Path) -> None:
     source, names = write_json(tmp_path / "a.json", CONTENT), tmp_path / "names.txt"
     base = ("--from", "coco", source, "--classes", write_text(names, "Walk\nSit\nJump\n"))
