@@ -14,7 +14,7 @@ import numpy as np
 from paddlevideo.formats.base import AnnotatedVideo, Annotation, Row, WritableFormat
 from paddlevideo.formats.structured import parse_integer, parse_number
 from paddlevideo.formats.text import read_lines, some
-from paddlevideo.loader.index import ActionIndex
+from paddlevideo.loader.index import ActionIndex, frame_ranges
 from paddlevideo.registry import FORMATS
 from paddlevideo.utils.files import write_atomically
 
@@ -165,7 +165,7 @@ def _records(path: Path, columns: int, expected: str) -> Iterator[Record]:
 
 def _video(id: str, place: str, rows: Sequence[Row]) -> AnnotatedVideo:
     frames = np.unique(np.array([row.frame for row in rows], np.int64))
-    return AnnotatedVideo.from_rows(id, place, rows, fractions=True, annotated=frames)
+    return AnnotatedVideo.from_rows(id, place, rows, fractions=True, annotated=frame_ranges(frames))
 
 
 def _row(frame: int, cells: Sequence[str], label: str, place: str) -> Row:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from paddlevideo.loader.index import ActionIndex
+from paddlevideo.loader.index import ActionIndex, FrameRanges
 from paddlevideo.types import IntArray
 
 Size = tuple[int, int]  # height, width in pixels
@@ -40,7 +40,7 @@ class AnnotatedVideo:
     `boxes [N, 5]` are frame (from 1), x1, y1, x2, y2 in pixels of a frame of `size` or, with `fractions`, in fractions
     of it; `labels`, `places` and `tracks` go with them as in `Row`. What the file does not tell is None.
 
-    `annotated [A]` are the frames that the file speaks of, from 1 and rising, None if these are all of the video.
+    `annotated` are the frames that the file speaks of, None if these are all of the video.
     `first` is the number that the first frame has in the names of pictures, None if there are no such names.
     """
 
@@ -54,7 +54,7 @@ class AnnotatedVideo:
     size: Size | None = None
     source: Path | None = None  # of the media, absolute or below their root; None: where the id says
     fractions: bool = False
-    annotated: IntArray | None = None
+    annotated: FrameRanges | None = None
     first: int | None = None
 
     @classmethod

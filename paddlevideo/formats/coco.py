@@ -14,7 +14,7 @@ import numpy as np
 from paddlevideo.formats.base import AnnotatedVideo, Annotation, Row, Size, WritableFormat, class_list
 from paddlevideo.formats.pictures import frame_number, trailing_number
 from paddlevideo.formats.structured import Json, read_json
-from paddlevideo.loader.index import MAX_COUNT, ActionIndex, VideoEntry
+from paddlevideo.loader.index import MAX_COUNT, ActionIndex, VideoEntry, frame_ranges
 from paddlevideo.registry import FORMATS
 from paddlevideo.utils.files import write_atomically
 
@@ -147,7 +147,7 @@ class _Draft:
             "num_frames": max(self.length, *self.frames, 0) or None,
             "size": self.size,
             "source": self.source,
-            "annotated": np.array(sorted(self.frames), np.int64),
+            "annotated": frame_ranges(np.array(sorted(self.frames), np.int64)),
             "first": self.first,
         }
         return AnnotatedVideo.from_rows(self.id, self.place, self.rows, **facts)

@@ -20,7 +20,7 @@ from paddlevideo.formats.cvat_labels import (
 from paddlevideo.formats.cvat_tracks import TrackBoxes, every_box_is_stated, expand, read_tracks
 from paddlevideo.formats.structured import Element, read_xml
 from paddlevideo.formats.text import some
-from paddlevideo.loader.index import MAX_COUNT
+from paddlevideo.loader.index import MAX_COUNT, FrameRanges, frame_numbers, frame_ranges
 from paddlevideo.registry import FORMATS
 from paddlevideo.types import IntArray
 
@@ -67,14 +67,16 @@ class CvatFormat(Format):
             notes.append(f"left out {left} tracks of skeletons of {source}, which are no boxes")
         if every_box_is_stated(tracks) and any(track.frames[-1] < frames[-1] for track in tracks):
             notes.append(f"{source} has every single box and nothing outside, so tracks end with their last box")
-        annotated = np.array(frames) + 1
+        annotated: FrameRanges = (range(frames.start + 1, frames.stop + 1, frames.step),)
         if self.class_attribute is None:
             classes = label_names(labels)
             notes += varying_attributes(source, labels, tracks)
         else:
             classes = attribute_values(labels).get(self.class_attribute, ())
             parts, without = split_by_attribute(self.class_attribute, labels, parts, root.place)
-            annotated = np.setdiff1d(annotated, np.setdiff1d(_on_frames(without), _on_frames(parts)))
+            unknown = np.setdiff1d(_on_frames(without), _on_frames(parts))
+            if len(unknown):
+                annotated = frame_ranges(np.setdiff1d(frame_numbers(annotated), unknown))
             notes += _note_of_rest(self.class_attribute, without, source)
         video = _video(root, task, parts, frames[-1] + 1, annotated)
         return Annotation([video], source.resolve().parent, classes, notes=tuple(notes))
@@ -117,7 +119,7 @@ def task_frames(task: Element) -> range:
 
 
 def _video(
-    root: Element, task: Element, parts: Sequence[TrackBoxes], num_frames: int, annotated: IntArray
+    root: Element, task: Element, parts: Sequence[TrackBoxes], num_frames: int, annotated: FrameRanges
 ) -> AnnotatedVideo:
     source = task.find("source") or root.find("meta/source")
     file = PurePosixPath((source or task["name"]).content()).name

@@ -12,10 +12,9 @@ from paddlevideo.formats.media import find_source
 from paddlevideo.formats.pictures import first_picture
 from paddlevideo.formats.report import size_doubt
 from paddlevideo.formats.text import some
-from paddlevideo.loader.index import Boxes, VideoEntry
+from paddlevideo.loader.index import Boxes, FrameRanges, VideoEntry
 from paddlevideo.loader.media.frame_source import FrameSource
 from paddlevideo.loader.media.open_source import open_source
-from paddlevideo.types import IntArray
 
 DECIMALS = 6  # of a pixel; what is behind them is rounding on the way between formats
 SHAPE_SLACK_PX = 2.0  # of the smaller of two sizes that are one picture, scaled
@@ -72,7 +71,7 @@ class Finisher:
         )
         notes = [f"the media of {len(ids)} videos have {what}: {some(ids)}" for ids, what in kinds if ids]
         if self.partly:
-            left = sum(video.num_frames - len(video.annotated_frames()) for video in self.partly)
+            left = sum(video.num_frames - video.num_annotated for video in self.partly)
             ids = some([video.id for video in self.partly])
             notes.append(
                 f"{left} frames of {len(self.partly)} videos are not annotated ({ids}), so they are "
@@ -113,12 +112,13 @@ class Finisher:
             self.shorter.append(video.id)
         return len(media)
 
-    def _annotated(self, video: AnnotatedVideo, num_frames: int) -> IntArray | None:
+    def _annotated(self, video: AnnotatedVideo, num_frames: int) -> FrameRanges | None:
         """The annotated frames, as in `VideoEntry`."""
         if self.all_annotated or video.annotated is None:
             return None
-        frames = video.annotated[video.annotated <= num_frames]
-        return None if len(frames) == num_frames else frames
+        within = (range(r.start, min(r.stop, num_frames + 1), r.step) for r in video.annotated)
+        ranges = tuple(r for r in within if r)
+        return None if sum(map(len, ranges)) == num_frames else ranges
 
     def _check(self, video: AnnotatedVideo, corners: Boxes, size: Size, num_frames: int) -> None:
         frame, over = video.boxes[:, 0], corners[:, 2:] - [size[1], size[0]]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from paddlevideo.formats.base import NO_TRACK, AnnotatedVideo
+from paddlevideo.loader.index import frame_numbers, frame_ranges
 from paddlevideo.types import IntArray
 
 SAME_PX = 0.5  # by which boxes of two files on one frame may differ
@@ -21,13 +22,15 @@ def join(a: AnnotatedVideo, b: AnnotatedVideo) -> AnnotatedVideo:
     Raises:
         ValueError: one has no frame that the other lacks, or they contradict each other; names both files.
     """
-    if a.annotated is None or b.annotated is None or _within(a.annotated, b.annotated):
+    frames_a, frames_b = (frame_numbers(v.annotated or ()) for v in (a, b))
+    common = np.intersect1d(frames_a, frames_b)
+    if a.annotated is None or b.annotated is None or len(common) in (len(frames_a), len(frames_b)):
         raise ValueError(f"{b.place}: video {b.id} is in {a.place} already; remove one")
     for what in ("size", "source", "fractions", "first"):
         told, other = getattr(a, what), getattr(b, what)
         if told != other:
             raise ValueError(f"{b.place}: the {what} of {b.id} is {other}, but {told} in {a.place}; mend one of them")
-    rows_a, rows_b = _common_rows(a, b)
+    rows_a, rows_b = _common_rows(a, b, common)
     rest = np.setdiff1d(np.arange(len(b.boxes)), rows_b)
     return replace(
         a,
@@ -36,19 +39,12 @@ def join(a: AnnotatedVideo, b: AnnotatedVideo) -> AnnotatedVideo:
         places=[*a.places, *(b.places[row] for row in rest)],
         tracks=_joined_tracks(a, b, rows_a, rows_b, rest),
         num_frames=max((v.num_frames for v in (a, b) if v.num_frames is not None), default=None),
-        annotated=np.union1d(a.annotated, b.annotated),
+        annotated=frame_ranges(np.union1d(frames_a, frames_b)),
     )
 
 
-def _within(a: IntArray, b: IntArray) -> bool:
-    common = len(np.intersect1d(a, b))
-    return common in (len(a), len(b))
-
-
-def _common_rows(a: AnnotatedVideo, b: AnnotatedVideo) -> tuple[IntArray, IntArray]:
-    """The boxes on frames that both files have, as rows of `a` and of `b` that say the same."""
-    assert a.annotated is not None and b.annotated is not None
-    common = np.intersect1d(a.annotated, b.annotated)
+def _common_rows(a: AnnotatedVideo, b: AnnotatedVideo, common: IntArray) -> tuple[IntArray, IntArray]:
+    """The boxes on the frames that both files have, as rows of `a` and of `b` that say the same."""
     left, right = (np.flatnonzero(np.isin(v.boxes[:, 0], common)).tolist() for v in (a, b))
     pairs: list[tuple[int, int]] = []
     for row in right:

@@ -12,6 +12,7 @@ import numpy as np
 
 from paddlevideo.formats.base import AnnotatedVideo, Annotation, Row, Size
 from paddlevideo.formats.structured import parse_integer
+from paddlevideo.loader.index import frame_ranges
 
 PICTURE = re.compile(r"(?!\.).*?([0-9]{1,15})\.(?:jpe?g|png)", re.IGNORECASE)
 
@@ -92,5 +93,6 @@ def _video(id: str, files: dict[int, Path], number: int, read: Callable[[Path, i
                 "all frames of a video should have one"
             )
     rows = [row for picture in pictures.values() for row in picture.rows]
-    facts = {"num_frames": max(files), "size": expected.size, "annotated": np.array(sorted(files)), "first": number}
+    annotated = frame_ranges(np.array(sorted(files)))
+    facts = {"num_frames": max(files), "size": expected.size, "annotated": annotated, "first": number}
     return AnnotatedVideo.from_rows(id, str(first.parent), rows, **facts)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
@@ -36,14 +37,15 @@ _HEADER_KEYS = {"format", "version", "classes", "root"}
 _VIDEO_KEYS = {"id", "source", "num_frames", "size", "boxes"}
 _OPTIONAL_KEYS = {"annotated"}
 Boxes = npt.NDArray[np.float64]  # [N, 6]: frame, label, x1, y1, x2, y2
+FrameRanges = tuple[range, ...]  # frames from 1, rising from range to range
 
 
 @dataclass(frozen=True)
 class VideoEntry:
     """One video and its boxes `[N, 6]`, see the top of this file; `size` is height, width.
 
-    `actors [N]` are the tubes that the boxes belong to, None in a file that does not tell. `annotated [A]` are the
-    frames that were annotated, with or without a box, from 1 and rising; None if all were.
+    `actors [N]` are the tubes that the boxes belong to, None in a file that does not tell. `annotated` are the frames
+    that were annotated, with or without a box; None if all were.
     """
 
     id: str
@@ -52,11 +54,16 @@ class VideoEntry:
     size: tuple[int, int]
     boxes: Boxes
     actors: IntArray | None = None
-    annotated: IntArray | None = None
+    annotated: FrameRanges | None = None
+
+    @property
+    def num_annotated(self) -> int:
+        """How many frames were annotated."""
+        return self.num_frames if self.annotated is None else sum(map(len, self.annotated))
 
     def annotated_frames(self) -> IntArray:
         """The frames that were annotated, from 1 and rising, `[A]`."""
-        return np.arange(1, self.num_frames + 1) if self.annotated is None else self.annotated
+        return frame_numbers([range(1, self.num_frames + 1)] if self.annotated is None else self.annotated)
 
 
 @dataclass(frozen=True)
@@ -205,7 +212,7 @@ def _node(video: VideoEntry, root: Path) -> dict[str, Any]:
     rows = video.boxes if video.actors is None else np.column_stack([video.boxes, video.actors])
     if not source.is_relative_to(root):
         raise ValueError(f"{video.id}: its source {source} should lie in the folder of the media, {root}")
-    ranges = {} if video.annotated is None else {"annotated": frame_ranges(video.annotated)}
+    ranges = {} if video.annotated is None else {"annotated": [[r[0], r[-1], r.step] for r in video.annotated]}
     return {
         "id": video.id,
         "source": source.relative_to(root).as_posix(),
@@ -258,7 +265,7 @@ def _video(node: Any, root: Path, num_classes: int, where: str) -> tuple[VideoEn
     has_actors = rows.shape[1] == 7
     defects = _actor_defects(rows, where) if has_actors else {}
     defects |= _box_defects(rows[:, :6], node["num_frames"], num_classes, where)
-    annotated = _annotated_frames(node["annotated"], node["num_frames"], where) if "annotated" in node else None
+    annotated = _annotated(node["annotated"], node["num_frames"], where) if "annotated" in node else None
     defects = _unannotated_defects(rows, annotated, where) | defects
     good = np.delete(rows, list(defects), axis=0)
     actors = good[:, 6].astype(np.int64) if has_actors else None
@@ -267,21 +274,26 @@ def _video(node: Any, root: Path, num_classes: int, where: str) -> tuple[VideoEn
     return video, [defects[row] for row in sorted(defects)]
 
 
-def frame_ranges(frames: IntArray) -> list[list[int]]:
-    """Rising numbers of frames as the fewest ranges `[first, last, step]` that a look from left to right finds."""
-    ranges: list[list[int]] = []
+def frame_ranges(frames: IntArray) -> FrameRanges:
+    """Rising numbers of frames as ranges; as few as a look from left to right finds."""
+    spans: list[tuple[int, int, int]] = []  # first, last, step
     for frame in frames.tolist():
-        first, last, step = ranges[-1] if ranges else (0, 0, 0)
-        if ranges and (first == last or frame - last == step):
-            ranges[-1] = [first, frame, frame - last]
+        first, last, step = spans[-1] if spans else (0, 0, 0)
+        if spans and (first == last or frame - last == step):
+            spans[-1] = (first, frame, frame - last)
         else:
-            ranges.append([frame, frame, 1])
-    return ranges
+            spans.append((frame, frame, 1))
+    return tuple(range(first, last + 1, step) for first, last, step in spans)
 
 
-def _annotated_frames(ranges: Any, num_frames: int, where: str) -> IntArray:
-    """The frames in `ranges`, see `frame_ranges`."""
-    frames, last = [np.zeros(0, np.int64)], 0
+def frame_numbers(ranges: Iterable[range]) -> IntArray:
+    """The numbers in ranges, `[A]`."""
+    return np.concatenate([np.zeros(0, np.int64), *(np.arange(r.start, r.stop, r.step) for r in ranges)])
+
+
+def _annotated(ranges: Any, num_frames: int, where: str) -> FrameRanges:
+    """Ranges as they are written, `[[first, last, step], ...]`."""
+    found, last = [], 0
     spans: list[Any] = ranges if isinstance(ranges, list) else [None]
     for span in spans:
         good = isinstance(span, list) and len(span) == 3 and are_counts(*span)
@@ -290,18 +302,19 @@ def _annotated_frames(ranges: Any, num_frames: int, where: str) -> IntArray:
                 f"{where}: annotated should be ranges [first, last, step] of frames in 1..{num_frames}, each after the "
                 f"one before, got {str(ranges)[:100]}; {MEND}"
             )
-        frames.append(np.arange(span[0], span[1] + 1, span[2]))
+        found.append(range(span[0], span[1] + 1, span[2]))
         last = span[1]
-    return np.concatenate(frames)
+    return tuple(found)
 
 
-def _unannotated_defects(rows: npt.NDArray[np.float64], annotated: IntArray | None, where: str) -> dict[int, Defect]:
+def _unannotated_defects(rows: npt.NDArray[np.float64], annotated: FrameRanges | None, where: str) -> dict[int, Defect]:
     """Boxes `[N, 6]` on frames that are not annotated, by row."""
-    strange = [] if annotated is None else np.flatnonzero(~np.isin(rows[:, 0], annotated)).tolist()
+    if annotated is None or not len(rows):
+        return {}
     text = "{}: box {}: expected a box on one of the `annotated` frames, got {}; {}"
     return {
         row: Defect("box on a frame that is not annotated", text.format(where, row + 1, rows[row].tolist(), MEND))
-        for row in strange
+        for row in np.flatnonzero(~np.isin(rows[:, 0], frame_numbers(annotated))).tolist()
     }
 
 

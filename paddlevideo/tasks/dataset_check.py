@@ -209,7 +209,7 @@ def _describe(phase: str, scan: IndexScan, shapes: Float64Array, size: tuple[int
     rows = _rows(videos)
     _, per_frame = np.unique(rows[:, :2], axis=0, return_counts=True)
     frames = sum(video.num_frames for video in videos)
-    skipped = frames - sum(len(video.annotated_frames()) for video in videos)
+    skipped = frames - sum(video.num_annotated for video in videos)
     partly = f"; {skipped} are not annotated and left out" if skipped else ""
     lines = [
         f"{phase}: {scan.path}",

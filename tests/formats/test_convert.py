@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paddlevideo.loader.index import ActionIndex, VideoEntry, read_index, write_index
+from paddlevideo.loader.index import ActionIndex, VideoEntry, frame_ranges, read_index, write_index
 from tests.conftest import REPOSITORY
 from tests.formats.files import command, convert, converted, same, write_frames, write_json, write_text
 from tests.formats.test_coco import CONTENT
@@ -54,7 +54,7 @@ def test_there_and_back(index: Path, tmp_path: Path, name: str, actors: bool) ->
 def test_annotated_frames_go_there_and_back(index: Path, tmp_path: Path, name: str) -> None:
     content = read_index(index)
     one, two = content.videos
-    videos = (dataclasses.replace(one, annotated=np.array([1, 3, 31, 61])), two)
+    videos = (dataclasses.replace(one, annotated=frame_ranges(np.array([1, 3, 31, 61]))), two)
     write_index(index, dataclasses.replace(content, videos=videos), tmp_path / "media")
     convert("--from", "neutral", index, "--to", name, "-o", tmp_path / name)
     (path,) = (tmp_path / name).glob("all.js*")

@@ -142,8 +142,7 @@ class ActionDataset(VideoDataset):
         targets = {"boxes": (boxes / [width, height, width, height]).astype(np.float32), "labels": labels}
         if video.actors is not None and not self.multi_label:
             targets["actors"] = video.actors[here]
-        num_frames = len(video.annotated_frames())
-        meta = {"id": f"{video.id}/{frame:05d}", "size": [height, width], "num_frames": num_frames}
+        meta = {"id": f"{video.id}/{frame:05d}", "size": [height, width], "num_frames": video.num_annotated}
         return {"targets": targets, "meta": meta}
 
     def entry(self, index: int) -> Sample:
