@@ -8,6 +8,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ class Row(NamedTuple):
     label: str
     place: str  # where it stands, such as `a.xml:12`; begins messages
     track: int | None = None  # from 0; boxes of a video with one number are one actor
+    attributes: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)

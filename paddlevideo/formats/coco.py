@@ -11,6 +11,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from paddlevideo.formats.attributes import (
+    check_attribute,
+    label_rows,
+    note_of_left,
+    note_of_varying,
+    text_attributes,
+)
 from paddlevideo.formats.base import AnnotatedVideo, Annotation, Row, Size, WritableFormat, class_list
 from paddlevideo.formats.pictures import frame_number, trailing_number
 from paddlevideo.formats.structured import Json, read_json
@@ -39,6 +46,8 @@ class CocoFormat(WritableFormat):
         first: number of a video's first frame, in `frame_id` or in the names of pictures, whichever counts.
         number_from: `frame_id` or `file_name`: what counts in a file with both.
         video: the id of the only video, for files whose pictures are in no folder.
+        class_attribute: the one of the `attributes` whose text is the action, instead of the category. Boxes without it
+            are left out, and frames with no other box are not annotated.
     """
 
     suffix = ".json"
@@ -48,8 +57,10 @@ class CocoFormat(WritableFormat):
         first: int | None = None,
         number_from: Literal["frame_id", "file_name"] | None = None,
         video: str | None = None,
+        class_attribute: str | None = None,
     ) -> None:
         self.first, self.number_from, self.video = first, number_from, video
+        self.class_attribute = class_attribute
 
     def read(self, source: Path) -> Annotation:
         """Read one file."""
@@ -70,7 +81,17 @@ class CocoFormat(WritableFormat):
             video.rows.append(_row(node, frame, names[category.value]))
         if self.first is None and self.number_from is None:
             _check_counting(list(videos.values()))
-        return Annotation([v.finish() for v in videos.values()], source.resolve().parent, classes)
+        return self._annotation(list(videos.values()), source, classes)
+
+    def _annotation(self, drafts: Sequence[_Draft], source: Path, classes: tuple[str, ...]) -> Annotation:
+        rows = [row for draft in drafts for row in draft.rows]
+        check_attribute(self.class_attribute, rows, source)
+        if self.class_attribute is None:
+            notes = note_of_varying(((row.label, row.attributes) for row in rows), source)
+        else:
+            left = sum(draft.take_labels(self.class_attribute) for draft in drafts)
+            classes, notes = (), note_of_left(self.class_attribute, left, source)
+        return Annotation([d.finish() for d in drafts], source.resolve().parent, classes, notes=tuple(notes))
 
     def _place(self, image: Json, videos: dict[Any, _Draft]) -> tuple[_Draft, int]:
         """The video and the frame, from 1, of an image, which is noted in the video."""
@@ -141,6 +162,13 @@ class _Draft:
             )
         self.size = self.size or size
         self.frames[frame] = image.place
+
+    def take_labels(self, attribute: str) -> int:
+        """Label boxes by an attribute; returns how many boxes had none and are gone."""
+        self.length = max(self.length, *self.frames, 0)
+        self.rows, frames, left = label_rows(attribute, self.rows, self.frames)
+        self.frames = {frame: self.frames[frame] for frame in frames}
+        return left
 
     def finish(self) -> AnnotatedVideo:
         facts = {
@@ -243,7 +271,14 @@ def _size(node: Json) -> Size | None:
 def _row(node: Json, frame: int, label: str) -> Row:
     x, y, w, h = node["bbox"].numbers(4)
     track = next((found for key in TRACK_KEYS if (found := node.get(key) or _attribute(node, key)) is not None), None)
-    return Row(frame, (x, y, x + w, y + h), label, node.place, None if track is None else track.integer())
+    return Row(
+        frame,
+        (x, y, x + w, y + h),
+        label,
+        node.place,
+        None if track is None else track.integer(),
+        text_attributes(node),
+    )
 
 
 def _video_node(number: int, video: VideoEntry, root: Path) -> dict[str, Any]:

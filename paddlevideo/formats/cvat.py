@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from paddlevideo.formats.attributes import note_of_left
 from paddlevideo.formats.base import AnnotatedVideo, Annotation, Format
 from paddlevideo.formats.cvat_labels import (
     attribute_values,
@@ -19,7 +20,6 @@ from paddlevideo.formats.cvat_labels import (
 )
 from paddlevideo.formats.cvat_tracks import TrackBoxes, every_box_is_stated, expand, read_tracks
 from paddlevideo.formats.structured import Element, read_xml
-from paddlevideo.formats.text import some
 from paddlevideo.loader.index import MAX_COUNT, FrameRanges, frame_numbers, frame_ranges
 from paddlevideo.registry import FORMATS
 from paddlevideo.types import IntArray
@@ -77,7 +77,7 @@ class CvatFormat(Format):
             unknown = np.setdiff1d(_on_frames(without), _on_frames(parts))
             if len(unknown):
                 annotated = frame_ranges(np.setdiff1d(frame_numbers(annotated), unknown))
-            notes += _note_of_rest(self.class_attribute, without, source)
+            notes += note_of_left(self.class_attribute, len(_on_frames(without)), source)
         video = _video(root, task, parts, frames[-1] + 1, annotated)
         return Annotation([video], source.resolve().parent, classes, notes=tuple(notes))
 
@@ -85,13 +85,6 @@ class CvatFormat(Format):
 def _on_frames(parts: Sequence[TrackBoxes]) -> IntArray:
     """The frames, from 1, that have a box."""
     return np.concatenate([np.zeros(0, np.int64), *(part.boxes[:, 0].astype(np.int64) for part in parts)])
-
-
-def _note_of_rest(attribute: str, without: Sequence[TrackBoxes], source: Path) -> list[str]:
-    labels = some(list(dict.fromkeys(part.label for part in without)))
-    left = len(_on_frames(without))
-    note = f"left out {left} boxes of {source} without a value of {attribute}, labelled {labels}; frames with no other "
-    return [f"{note}are not annotated"] if left else []
 
 
 def task_frames(task: Element) -> range:

@@ -7,13 +7,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from paddlevideo.formats.attributes import NO_VALUE, note_of_varying, unknown_attribute
 from paddlevideo.formats.base import class_list
 from paddlevideo.formats.cvat_tracks import Track, TrackBoxes
 from paddlevideo.formats.structured import Element
-from paddlevideo.formats.text import some
-from paddlevideo.registry import suggestion
-
-NO_VALUE = ("", "__undefined__")  # CVAT's name for what is not known
 
 
 def class_labels(labels: Element) -> list[Element]:
@@ -64,20 +61,11 @@ def _values(shape: Element) -> dict[str, str]:
 
 
 def varying_attributes(source: Path, labels: Sequence[Element], tracks: Sequence[Track]) -> list[str]:
-    """A note if all boxes have one label, and attributes with several values, which may be the actions."""
-    used = {track.label for track in tracks}
-    seen: dict[str, set[str]] = {name: set() for name, values in attribute_values(labels).items() if values}
-    for shape in (shape for track in tracks if len(used) == 1 for shape in track.shapes):
-        for name, value in _values(shape).items():
-            if name in seen and value not in NO_VALUE:
-                seen[name].add(value)
-    varying = [f"{name} ({some(sorted(values))})" for name, values in seen.items() if len(values) > 1]
-    if not varying:
-        return []
-    return [
-        f"all boxes of {source} are labelled {used.pop()}, and have attributes with several values: "
-        f"{'; '.join(varying)}. If one of them is the action, pass --from-option class_attribute=NAME"
-    ]
+    """See `note_of_varying`; only attributes that are chosen from a list count."""
+    chosen = {name for name, values in attribute_values(labels).items() if values}
+    shapes = ((track.label, _values(shape)) for track in tracks for shape in track.shapes)
+    rows = ((label, {name: v for name, v in values.items() if name in chosen}) for label, values in shapes)
+    return note_of_varying(rows, source)
 
 
 def split_by_attribute(
@@ -100,8 +88,5 @@ def split_by_attribute(
             (found if known else without).append(stretch)
     names = attribute_values(labels)
     if name not in names and not found:
-        raise ValueError(
-            f"{place}: no label has the attribute {name!r}; there are {', '.join(names) or 'none'}"
-            f"{suggestion(name, list(names))}; check --from-option class_attribute"
-        )
+        raise unknown_attribute(name, place, names)
     return found, without

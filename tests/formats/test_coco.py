@@ -224,6 +224,25 @@ def test_pictures_of_one_video_without_folders(tmp_path: Path) -> None:
     assert video.actors.tolist() == [3, 3]
 
 
+def test_an_attribute_may_be_the_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = numbered(*((number, f"v1/{number + 1:06d}.jpg") for number in range(4)))
+    for node, action in zip(content["annotations"], ("sit", "__undefined__", "run", "sit"), strict=True):
+        node["attributes"] = {"occluded": False, "action": action}
+    path = write_json(tmp_path / "a.json", content)
+    assert converted(tmp_path, "--from", "coco", path).classes == ("Walk",)
+    assert "a.json are labelled Walk, and have attributes with several values: action (run, sit)." in (
+        capsys.readouterr().out
+    )
+    chosen = tmp_path / "chosen"
+    index = converted(chosen, "--from", "coco", path, "--from-option", "class_attribute=action")
+    assert index.classes == ("run", "sit")
+    assert index.videos[0].boxes[:, :2].tolist() == [[1, 1], [3, 0], [4, 1]]
+    assert index.videos[0].annotated_frames().tolist() == [1, 3, 4]
+    assert "note: left out 1 boxes of" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"a\.json: no box has the attribute 'actoin'; there are action; did you mean"):
+        convert("--from", "coco", path, "--from-option", "class_attribute=actoin", "-o", tmp_path / "b")
+
+
 def test_rotated_boxes_of_cvat(tmp_path: Path) -> None:
     content = flat()
     content["annotations"][1]["attributes"]["rotation"] = 30.5

@@ -387,7 +387,7 @@ def test_an_attribute_may_be_the_class(tmp_path: Path, capsys: pytest.CaptureFix
     assert len(set(video.actors[[0, 3, 5]].tolist())) == 3  # a tube for each stretch
     assert ranges(index) == [[1, 7, 1], [11, 20, 1]]  # of 8 to 10 nothing is known
     assert "note: left out 4 boxes of" in capsys.readouterr().out
-    with pytest.raises(ValueError, match=r"a\.xml:2: no label has the attribute 'acton'; .*did you mean 'action'"):
+    with pytest.raises(ValueError, match=r"a\.xml:2: no box has the attribute 'acton'; .*did you mean 'action'"):
         convert("--from", "cvat", path, "--from-option", "class_attribute=acton", "-o", tmp_path / "b")
 
 
