@@ -14,6 +14,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from paddlevideo.formats import Choices, WritableFormat, convert
+from paddlevideo.formats.base import parse_size
 from paddlevideo.formats.text import read_classes
 from paddlevideo.registry import FORMATS
 from paddlevideo.utils.command import run_command
@@ -60,6 +61,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="the videos of a file with an id a line, or without it all that are in no list; may be repeated",
     )  # fmt: skip
     add("--tolerance", type=float, default=Choices.tolerance, help="pixels that a box may reach over the edge")
+    add(
+        "--annotation-size", type=parse_size, metavar="WIDTHxHEIGHT",
+        help="of the frames that boxes were drawn on (default: as the annotation says, else that of the media)",
+    )  # fmt: skip
+    add("--all-annotated", action="store_true", help="frames without annotation are frames without action")
     add("--no-actors", action="store_true", help="leave out which boxes are one actor")
     for side in ("from", "to"):
         add(
@@ -79,6 +85,8 @@ def run(arguments: Sequence[str] | None) -> None:
         _once(args.split, "--split"),
         args.tolerance,
         not args.no_actors,
+        args.annotation_size,
+        args.all_annotated,
     )
     convert([reader.read(source) for source in args.sources], writer, args.output, choices)
 

@@ -19,11 +19,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from paddlevideo.formats.base import Size
-from paddlevideo.formats.convert import SLACK_PX
+from paddlevideo.formats.base import SLACK_PX, Size, parse_size
 from paddlevideo.formats.media import find_media
-from paddlevideo.formats.report import print_table
-from paddlevideo.formats.text import check_class_file, read_classes, read_lines, read_names, some, write_classes
+from paddlevideo.formats.report import print_table, size_doubt
+from paddlevideo.formats.splits import read_video_names
+from paddlevideo.formats.text import check_class_file, read_classes, read_lines, some, write_classes
 from paddlevideo.formats.ucf24 import Places, TubeAnnotation, class_names, read_tubes, sort_rows, tube_classes
 from paddlevideo.loader.index import ActionIndex, Boxes, VideoEntry, write_index
 from paddlevideo.loader.media.frame_folder import FrameFolder
@@ -61,7 +61,7 @@ class Dataset:
 
 
 def read_list(path: Path) -> Names:
-    """Read a list of `Class/video` lines.
+    """Read a list of `Class/video` lines, see `read_video_names`.
 
     Raises:
         FileNotFoundError: no such list.
@@ -71,10 +71,12 @@ def read_list(path: Path) -> Names:
         raise FileNotFoundError(
             f"{path}: no such split list; it should hold one Class/video a line. To get one, {TWO_WAYS}"
         )
-    names = read_names(path)
+    names = read_video_names(path)
     for name, where in names.items():
-        if not re.fullmatch(r"[^/\s]+/[^/\s]+", name) or {".", ".."} & set(name.split("/")):
-            raise ValueError(f"{where}: expected Class/video, such as Biking/v_Biking_g01_c01, got {name!r}")
+        if not re.fullmatch(r"[^/]+/[^/]+", name) or {".", ".."} & set(name.split("/")):
+            raise ValueError(
+                f"{where}: expected Class/video, such as Biking/v_Biking_g01_c01, or Class/video.avi 1, got {name!r}"
+            )
     return names
 
 
@@ -286,8 +288,9 @@ def report(dataset: Dataset, annotation_size: Size | None) -> None:
         else "train and test share no video"
     )
     sizes = {video.size for split in dataset.splits for video in split.videos}
-    if annotation_size is None:
-        _warn_of_size(sizes, dataset.extent)
+    doubt = None if annotation_size else size_doubt(sizes, dataset.extent)
+    if doubt:
+        print(f"warning: {doubt}", file=sys.stderr)
 
 
 def _report_absent(split: Split) -> None:
@@ -302,27 +305,6 @@ def _report_absent(split: Split) -> None:
             f"note: {len(split.unannotated)} of {listed} listed {split.name} videos have no annotation and are left "
             f"out: {some(split.unannotated)}"
         )
-
-
-def _warn_of_size(sizes: set[Size], extent: np.ndarray) -> None:
-    advice = "pass --annotation-size WIDTHxHEIGHT if the boxes were drawn at another size"
-    if len(sizes) > 1:
-        print(f"note: the videos have {len(sizes)} sizes; each one's boxes are taken to be drawn at its own; {advice}")
-    else:
-        height, width = next(iter(sizes))
-        if np.abs(extent - [width, height]).max() > SLACK_PX:
-            print(
-                f"warning: the boxes of the whole annotation reach to {extent[0]:g}x{extent[1]:g}, but the videos are "
-                f"{width}x{height}; {advice}",
-                file=sys.stderr,
-            )
-
-
-def _size(text: str) -> Size:
-    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"expected WIDTHxHEIGHT, such as 320x240, got {text!r}")
-    return int(match[2]), int(match[1])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -342,7 +324,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--classes", type=Path, help="class names in the order of their numbers; default: found in the data")
     add(
         "--annotation-size",
-        type=_size,
+        type=parse_size,
         help="WIDTHxHEIGHT of the frames that were annotated (default: the media's own)",
     )
     add(

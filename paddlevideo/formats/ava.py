@@ -9,15 +9,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from paddlevideo.formats.base import AnnotatedVideo, Annotation, Row, WritableFormat
 from paddlevideo.formats.structured import parse_integer, parse_number
 from paddlevideo.formats.text import read_lines, some
-from paddlevideo.loader.index import ActionIndex
+from paddlevideo.loader.index import ActionIndex, frame_ranges
 from paddlevideo.registry import FORMATS
 from paddlevideo.utils.files import write_atomically
 
 COLUMNS = "video, second, x1, y1, x2, y2, action, person"
 NO_PERSON = -1  # written where the index has no actors
+_ESCAPED, _BACKSLASH = re.compile(r'(["\\])'), r"\\\1"  # of texts in quotes
 Record = tuple[str, list[str]]  # place and cells of a row
 
 
@@ -26,15 +29,17 @@ class AvaFormat(WritableFormat):
     """Files of `video, second, x1, y1, x2, y2, action, person`, boxes in fractions of the frame.
 
     Second s is frame `(s - start) * rate + 1`. The person is the actor. How many frames a video has and their size
-    stand nowhere, so reading needs the media.
+    stand nowhere, so reading needs the media. Frames without a row that is taken are not annotated.
 
-    A label map is written beside the rows, `train.pbtxt` for `train.csv`. Videos without boxes have no place in it.
+    A label map is written beside the rows, `train.pbtxt` for `train.csv`. Videos and frames without boxes have no place
+    in it.
 
     Args:
-        label_map: the `.pbtxt` with the names of the actions; reading needs it. Labels follow the ids in order.
+        label_map: the `.pbtxt`, or a text file of lines `id: name`, with the names of the actions; reading needs it.
+            Labels follow the ids in order.
         excluded: csv of `video, second`: key frames that are left out.
-        unlisted: rows of actions that are not in the label map, as in that of the 60 that are evaluated: `refuse` or
-            `drop` them.
+        unlisted: rows of actions that are not in the label map, as in that of the 60 that are evaluated, and rows
+            without an action: `refuse` or `drop` them.
         every: take only the seconds that it divides; published results are for 4.
         rate: frames a second.
         start: the second of the first frame.
@@ -64,21 +69,22 @@ class AvaFormat(WritableFormat):
             raise ValueError(f"{source}: has numbers of actions only; pass --from-option label_map=FILE.pbtxt")
         names = read_label_map(Path(self.label_map))
         excluded = self._excluded()
-        counts = {"on excluded key frames": 0, "of actions that the label map has not": 0, "on other seconds": 0}
+        unlisted = "without an action of the label map"
+        counts = {"on excluded key frames": 0, unlisted: 0, "on other seconds": 0}
         videos: dict[str, list[Row]] = {}
         for place, cells in _records(source, 8, COLUMNS):
             second, action = self._second(cells[1], place), self._action(cells[6], names, place)
             rows = videos.setdefault(cells[0], [])
             if (cells[0], second) in excluded:
                 counts["on excluded key frames"] += 1
-            elif action not in names:
-                counts["of actions that the label map has not"] += 1
+            elif action is None:
+                counts[unlisted] += 1
             elif second % self.every:
                 counts["on other seconds"] += 1
             else:
                 rows.append(_row((second - self.start) * self.rate + 1, cells, names[action], place))
         notes = tuple(f"left out {count} of the rows of {source}, {what}" for what, count in counts.items() if count)
-        found = [AnnotatedVideo.from_rows(id, f"{source}: {id}", rows, fractions=True) for id, rows in videos.items()]
+        found = [_video(id, f"{source}: {id}", rows) for id, rows in videos.items()]
         return Annotation(found, source.resolve().parent, tuple(names.values()), notes=notes)
 
     def _excluded(self) -> set[tuple[str, int]]:
@@ -96,27 +102,32 @@ class AvaFormat(WritableFormat):
             )
         return second
 
-    def _action(self, text: str, names: dict[int, str], place: str) -> int:
-        action = parse_integer(text, 1)
-        if action is None or (action not in names and self.unlisted == "refuse"):
-            raise ValueError(
-                f"{place}: expected an action of {self.label_map}, got {text!r}; take the label map of all actions, or "
-                "pass --from-option unlisted=drop to leave such rows out"
-            )
-        return action
+    def _action(self, text: str, names: dict[int, str], place: str) -> int | None:
+        """The id of an action, None for a row to leave out."""
+        action = parse_integer(text, -1)
+        if action in names:
+            return action
+        drop = "mend the row"
+        if action is not None or not text.strip():
+            if self.unlisted == "drop":
+                return None
+            drop = "take the label map of all actions, or pass --from-option unlisted=drop to leave such rows out"
+        raise ValueError(f"{place}: expected an action of {self.label_map}, got {text!r}; {drop}")
 
     def write(self, index: ActionIndex, root: Path, path: Path) -> list[str]:
         """Write the rows of one split, and the label map beside them."""
         file = io.StringIO(newline="")
         csv.writer(file, lineterminator="\n").writerows(self._rows(index))
         labels = "".join(
-            f'label {{\n  name: "{name}"\n  label_id: {number}\n}}\n'
+            f'label {{\n  name: "{_ESCAPED.sub(_BACKSLASH, name)}"\n  label_id: {number}\n}}\n'
             for number, name in enumerate(index.classes, start=1)
         )
         _write(path, file.getvalue())
         _write(path.with_suffix(".pbtxt"), labels)
         without = [video.id for video in index.videos if not len(video.boxes)]
-        return [f"{path} lacks {len(without)} videos, as they have no box: {some(without)}"] if without else []
+        notes = [f"{path} lacks {len(without)} videos, as they have no box: {some(without)}"] if without else []
+        bare = sum(len(np.setdiff1d(v.annotated_frames(), v.boxes[:, 0])) for v in index.videos)
+        return [*notes, f"{path} lacks {bare} annotated frames, as they have no box"] if bare else notes
 
     def _rows(self, index: ActionIndex) -> Iterator[Sequence[str | int]]:
         for video in index.videos:
@@ -141,6 +152,8 @@ def _records(path: Path, columns: int, expected: str) -> Iterator[Record]:
     reader = csv.reader(read_lines(path), strict=True)
     try:
         for cells in reader:
+            if not cells:  # a blank line
+                continue
             if len(cells) != columns or not cells[0]:
                 raise ValueError(
                     f"{path}:{reader.line_num}: expected {expected}, got {','.join(cells)!r}; mend the row"
@@ -148,6 +161,11 @@ def _records(path: Path, columns: int, expected: str) -> Iterator[Record]:
             yield f"{path}:{reader.line_num}", cells
     except csv.Error as error:
         raise ValueError(f"{path}:{reader.line_num}: expected {expected} ({error}); mend the row") from error
+
+
+def _video(id: str, place: str, rows: Sequence[Row]) -> AnnotatedVideo:
+    frames = np.unique(np.array([row.frame for row in rows], np.int64))
+    return AnnotatedVideo.from_rows(id, place, rows, fractions=True, annotated=frame_ranges(frames))
 
 
 def _row(frame: int, cells: Sequence[str], label: str, place: str) -> Row:
@@ -159,11 +177,18 @@ def _row(frame: int, cells: Sequence[str], label: str, place: str) -> Row:
     return Row(frame, numbers, label, place, None if person == NO_PERSON else person)
 
 
+def _unquoted(text: str) -> str:
+    """A text in the quotes of protocol buffers, or without any."""
+    quoted = re.fullmatch(r"""(["'])(.*)\1""", text)
+    return re.sub(r"""\\(["'\\])""", r"\1", quoted[2]) if quoted else text
+
+
 def read_label_map(path: Path) -> dict[int, str]:
     """Read names by action id, in the order of the ids.
 
     Args:
-        path: of text with blocks `label { name: "..." label_id: 1 }`, or `item` and `id`, an entry a line.
+        path: of text with blocks `label { name: "..." label_id: 1 }`, or `item` and `id`, an entry a line; or of lines
+            `1: name`.
 
     Raises:
         ValueError: something else, or an id or name twice; names the line.
@@ -172,10 +197,13 @@ def read_label_map(path: Path) -> dict[int, str]:
     block: dict[str, str] = {}
     for number, line in enumerate(read_lines(path), start=1):
         text, place = line.strip(), f"{path}:{number}"
-        entry = re.fullmatch(r"""(name|id|label_id|label_type): *["']?(.*?)["']?""", text)
+        entry = re.fullmatch(r"(name|id|label_id|label_type): *(.*)", text)
+        pair = re.fullmatch(r"([0-9]+): *(.+)", text)
+        if pair:
+            block = {"id": pair[1], "name": pair[2]}
         if entry:
-            block[entry[1].removeprefix("label_")] = entry[2]
-        elif text == "}":
+            block[entry[1].removeprefix("label_")] = _unquoted(entry[2])
+        elif text == "}" or pair:
             action, name = parse_integer(block.get("id", ""), 1), block.get("name")
             if action is None or not name or action in names or name in names.values():
                 raise ValueError(f"{place}: expected a name and an id, each once in the file, got {block}; mend it")

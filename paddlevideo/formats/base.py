@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
+from argparse import ArgumentTypeError
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from paddlevideo.loader.index import ActionIndex
+from paddlevideo.loader.index import ActionIndex, FrameRanges
 from paddlevideo.types import IntArray
 
 Size = tuple[int, int]  # height, width in pixels
 MAX_BOXES = 2 * 10**6  # of a file; a few bytes may stand for many, as keyframes or as the same tube again and again
 MAX_CLASSES = 10**4
+SLACK_PX = 1.0  # how far a box may reach over the edge of its frame
 NO_TRACK = -1  # of a box without one, in a video where others have one
 
 
@@ -28,6 +32,7 @@ class Row(NamedTuple):
     label: str
     place: str  # where it stands, such as `a.xml:12`; begins messages
     track: int | None = None  # from 0; boxes of a video with one number are one actor
+    attributes: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,9 @@ class AnnotatedVideo:
 
     `boxes [N, 5]` are frame (from 1), x1, y1, x2, y2 in pixels of a frame of `size` or, with `fractions`, in fractions
     of it; `labels`, `places` and `tracks` go with them as in `Row`. What the file does not tell is None.
+
+    `annotated` are the frames that the file speaks of, None if these are all of the video.
+    `first` is the number that the first frame has in the names of pictures, None if there are no such names.
     """
 
     id: str
@@ -48,6 +56,8 @@ class AnnotatedVideo:
     size: Size | None = None
     source: Path | None = None  # of the media, absolute or below their root; None: where the id says
     fractions: bool = False
+    annotated: FrameRanges | None = None
+    first: int | None = None
 
     @classmethod
     def from_rows(cls, id: str, place: str, rows: Sequence[Row], **facts: Any) -> AnnotatedVideo:
@@ -71,6 +81,18 @@ class Annotation:
     classes: tuple[str, ...] = ()
     splits: Mapping[str, Sequence[str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+def parse_size(text: str) -> Size:
+    """A size on the command line, `WIDTHxHEIGHT`.
+
+    Raises:
+        argparse.ArgumentTypeError: something else.
+    """
+    match = re.fullmatch(r"([1-9][0-9]{0,6})x([1-9][0-9]{0,6})", text)
+    if not match:
+        raise ArgumentTypeError(f"expected WIDTHxHEIGHT, such as 320x240, got {text!r}")
+    return int(match[2]), int(match[1])
 
 
 def class_list(names: Iterable[tuple[str, str]]) -> tuple[str, ...]:

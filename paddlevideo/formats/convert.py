@@ -1,4 +1,4 @@
-"""From what files say to index entries: class names, actors, media, and every check of the boxes."""
+"""From what files say to the files of splits: sources put together, class names and actors."""
 
 from __future__ import annotations
 
@@ -6,22 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from paddlevideo.formats import splits
 from paddlevideo.formats.actors import number_actors
-from paddlevideo.formats.base import AnnotatedVideo, Annotation, Size, WritableFormat
-from paddlevideo.formats.media import find_source, media_folder
+from paddlevideo.formats.base import SLACK_PX, AnnotatedVideo, Annotation, Size, WritableFormat
+from paddlevideo.formats.finish import Finisher
+from paddlevideo.formats.media import media_folder
+from paddlevideo.formats.parts import join
 from paddlevideo.formats.report import print_table
-from paddlevideo.formats.text import check_class_file, is_name, some, write_classes
-from paddlevideo.loader.index import MAX_COUNT, ActionIndex, Boxes, VideoEntry, are_counts
-from paddlevideo.loader.media.frame_source import FrameSource
-from paddlevideo.loader.media.open_source import open_source
+from paddlevideo.formats.text import check_class_file, is_name, write_classes
+from paddlevideo.loader.index import MAX_COUNT, ActionIndex, are_counts
 from paddlevideo.registry import suggestion
 from paddlevideo.utils.files import output_folder
-
-SLACK_PX = 1.0  # how far a box may reach over the edge of its frame
-DECIMALS = 6  # of a pixel; what is behind them is rounding on the way between formats
 
 
 @dataclass(frozen=True)
@@ -30,7 +25,9 @@ class Choices:
 
     `media` is the folder of the videos or frame folders; without it the annotation is believed. `classes` are names in
     the order of their labels, empty to take those of the data. `splits` are as in `splits.choose`. `tolerance` is how
-    many pixels a box may reach over the edge. `actors` says whether to keep track numbers.
+    many pixels a box may reach over the edge. `actors` says whether to keep track numbers. `annotation_size` is the
+    height and width at which all boxes were drawn, whatever the files say; None to believe these. `all_annotated` says
+    whether frames that the annotation does not speak of are frames without action.
     """
 
     media: Path | None = None
@@ -38,6 +35,8 @@ class Choices:
     splits: Mapping[str, Path | None] = field(default_factory=dict)
     tolerance: float = SLACK_PX
     actors: bool = True
+    annotation_size: Size | None = None
+    all_annotated: bool = False
 
 
 def convert(annotations: Sequence[Annotation], writer: WritableFormat, output: Path, choices: Choices) -> None:
@@ -59,7 +58,9 @@ def convert(annotations: Sequence[Annotation], writer: WritableFormat, output: P
     check_class_file(output_folder(output), classes)
     videos = annotation.videos if choices.actors else [replace(video, tracks=None) for video in annotation.videos]
     annotation = replace(annotation, videos=number_actors(videos, classes))
-    finisher = Finisher(classes, root, choices.media is not None, choices.tolerance)
+    finisher = Finisher(
+        classes, root, choices.media is not None, choices.tolerance, choices.annotation_size, choices.all_annotated
+    )
     made = {}
     for name, videos in splits.choose(annotation, choices.splits).items():
         if choices.media is not None:
@@ -82,42 +83,62 @@ def convert(annotations: Sequence[Annotation], writer: WritableFormat, output: P
 
 
 def merge(annotations: Sequence[Annotation], media: Path | None) -> Annotation:
-    """All annotations as one.
+    """All annotations as one, with parts of a video put together.
 
     Raises:
-        ValueError: a video twice, outside of its folder or of impossible name, length or size, or media in several
-            places.
+        ValueError: frames of a video twice, a video outside of its folder or of impossible name, length or size, or
+            media in several places.
     """
-    first: dict[str, AnnotatedVideo] = {}
-    for video in (video for annotation in annotations for video in annotation.videos):
-        if video.id in first:
-            raise ValueError(f"{video.place}: video {video.id} is in {first[video.id].place} already; remove one")
-        if not is_name(video.id):
-            raise ValueError(f"{video.place}: a video should have a name of one line, got {video.id!r}; rename it")
-        if Path(video.id).is_absolute() or ".." in (Path(video.id) / (video.source or "")).parts:
-            raise ValueError(f"{video.place}: {video.id} should be inside of the folder of the media; rename it")
-        told = [*([] if video.num_frames is None else [video.num_frames]), *(video.size or ())]
-        if told and not are_counts(*told):
-            raise ValueError(
-                f"{video.place}: expected 1..{MAX_COUNT} frames and a size of 1..{MAX_COUNT} pixels, got "
-                f"{video.num_frames} frames of {video.size} (height, width); mend it"
-            )
-        first[video.id] = video
+    videos, notes = _put_together(annotations)
+    for video in videos:
+        _check_video(video)
     roots = list(dict.fromkeys(annotation.root for annotation in annotations))
     if media is None and len(roots) > 1:
         raise ValueError(
             f"{roots[1]}: not the folder of the first source, {roots[0]}; pass --media with that of the media"
         )
     return Annotation(
-        list(first.values()),
+        videos,
         roots[0],
         tuple(dict.fromkeys(name for annotation in annotations for name in annotation.classes)),
         {
             name: [id for annotation in annotations for id in annotation.splits.get(name, ())]
             for name in dict.fromkeys(name for annotation in annotations for name in annotation.splits)
         },
-        tuple(note for annotation in annotations for note in annotation.notes),
+        (*(note for annotation in annotations for note in annotation.notes), *notes),
     )
+
+
+def _put_together(annotations: Sequence[Annotation]) -> tuple[list[AnnotatedVideo], list[str]]:
+    """The videos of all sources, and a note on each that is in several."""
+    videos: dict[str, AnnotatedVideo] = {}
+    sources: dict[str, list[int]] = {}  # numbers of the sources that a video is in
+    for number, annotation in enumerate(annotations):
+        for video in annotation.videos:
+            known = videos.get(video.id)
+            if known is not None and number in sources[video.id]:
+                raise ValueError(f"{video.place}: video {video.id} is in {known.place} already; remove one")
+            videos[video.id] = video if known is None else join(known, video)
+            sources.setdefault(video.id, []).append(number)
+    notes = [
+        f"{id} is put together from {len(numbers)} sources; a track goes on in the next one if they share frames"
+        for id, numbers in sources.items()
+        if len(numbers) > 1
+    ]
+    return list(videos.values()), notes
+
+
+def _check_video(video: AnnotatedVideo) -> None:
+    if not is_name(video.id):
+        raise ValueError(f"{video.place}: a video should have a name of one line, got {video.id!r}; rename it")
+    if Path(video.id).is_absolute() or ".." in (Path(video.id) / (video.source or "")).parts:
+        raise ValueError(f"{video.place}: {video.id} should be inside of the folder of the media; rename it")
+    told = [*([] if video.num_frames is None else [video.num_frames]), *(video.size or ())]
+    if told and not are_counts(*told):
+        raise ValueError(
+            f"{video.place}: expected 1..{MAX_COUNT} frames and a size of 1..{MAX_COUNT} pixels, got "
+            f"{video.num_frames} frames of {video.size} (height, width); mend it"
+        )
 
 
 def class_names(annotation: Annotation, chosen: tuple[str, ...]) -> tuple[str, ...]:
@@ -144,77 +165,3 @@ def class_names(annotation: Annotation, chosen: tuple[str, ...]) -> tuple[str, .
                 f"{place}: a class should have a name of one line without blanks around it, got {name!r}; rename it"
             )
     return names
-
-
-@dataclass
-class Finisher:
-    """Makes index entries of annotated videos, with a look at the media below `root` if asked to."""
-
-    classes: tuple[str, ...]
-    root: Path
-    look: bool
-    tolerance: float
-    resized: list[str] = field(default_factory=list)  # videos with media of another size
-    shorter: list[str] = field(default_factory=list)  # videos with media of fewer frames
-
-    def entry(self, video: AnnotatedVideo) -> VideoEntry:
-        """The entry of a video.
-
-        Raises:
-            FileNotFoundError: it has no media.
-            ValueError: a box is impossible, or the frame size or count is not known.
-        """
-        source = find_source(video, self.root) if self.look else self.root / (video.source or video.id)
-        size, num_frames = self._facts(video, open_source(source) if self.look else None)
-        scale = np.array([size[1], size[0]] * 2 if video.fractions else [1.0] * 4, np.float64)
-        corners: Boxes = np.round(video.boxes[:, 1:] * scale, DECIMALS)  # [N, 4]
-        self._check(video, corners, size, num_frames)
-        number = {name: label for label, name in enumerate(self.classes)}
-        labels = [number[name] for name in video.labels]
-        order = np.argsort(video.boxes[:, 0], kind="stable")
-        boxes = np.column_stack([video.boxes[:, 0], labels, corners])[order]
-        return VideoEntry(
-            video.id, source, num_frames, size, boxes, None if video.tracks is None else video.tracks[order]
-        )
-
-    def notes(self) -> list[str]:
-        """What is remarkable about the media."""
-        kinds = (
-            (self.resized, "another size than their annotation says, whose size is kept"),
-            (self.shorter, "fewer frames than their annotation says; are they complete?"),
-        )
-        return [f"the media of {len(ids)} videos have {what}: {some(ids)}" for ids, what in kinds if ids]
-
-    def _facts(self, video: AnnotatedVideo, media: FrameSource | None) -> tuple[Size, int]:
-        """Size and number of frames. Boxes were drawn at the size that the annotation says, if it does."""
-        if media is not None:
-            if video.size not in (None, media.size):
-                self.resized.append(video.id)
-            if len(media) < (video.num_frames or 0):
-                self.shorter.append(video.id)
-            return video.size or media.size, len(media)
-        if video.size is None or video.num_frames is None:
-            what = "size of the frames" if video.size is None else "number of frames"
-            raise ValueError(f"{video.place}: the annotation does not tell the {what}; pass --media ROOT")
-        return video.size, video.num_frames
-
-    def _check(self, video: AnnotatedVideo, corners: Boxes, size: Size, num_frames: int) -> None:
-        frame, over = video.boxes[:, 0], corners[:, 2:] - [size[1], size[0]]
-        rules = (
-            (
-                (frame >= 1) & (frame <= num_frames) & (frame % 1 == 0),
-                f"the frame should be an integer in 1..{num_frames} (from 1)",
-                "the media are cut short, or the annotation is that of another video",
-            ),
-            ((corners[:, :2] < corners[:, 2:]).all(1), "x1 should be less than x2 and y1 less than y2", "mend the box"),
-            (
-                np.maximum(-corners[:, :2], over).max(1, initial=-np.inf) <= self.tolerance,
-                f"the box should be inside of the frame, {size[1]}x{size[0]}",
-                "mend it, or let it pass with --tolerance PIXELS",
-            ),
-        )
-        for good, expected, advice in rules:
-            if not good.all():
-                worst = int(np.argmin(good))
-                box = ", ".join(f"{v:g}" for v in corners[worst])
-                raise ValueError(f"{video.places[worst]}: {expected}, got frame {frame[worst]:g}, box {box}; {advice}")

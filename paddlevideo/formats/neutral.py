@@ -40,4 +40,5 @@ def _video(video: VideoEntry, classes: tuple[str, ...], place: str) -> Annotated
         video.num_frames,
         video.size,
         video.source,
+        annotated=video.annotated,
     )

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from paddlevideo.formats.base import AnnotatedVideo, Annotation, Row, Size
 from paddlevideo.formats.structured import parse_integer
+from paddlevideo.loader.index import frame_ranges
+
+PICTURE = re.compile(r"(?!\.).*?([0-9]{1,15})\.(?:jpe?g|png)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -19,14 +25,19 @@ class Picture:
     rows: Sequence[Row]
 
 
+def trailing_number(name: str) -> int | None:
+    """The number that a name ends in, None if it ends in none."""
+    return parse_integer(name[len(name.rstrip(string.digits)) :])
+
+
 def frame_number(name: str, first: int, place: str) -> int:
     """The frame, from 1, that a picture's name ends in; `first` is the number that the first frame carries.
 
     Raises:
         ValueError: no number, or one below the first.
     """
-    number = parse_integer(name[len(name.rstrip(string.digits)) :], first)
-    if number is None:
+    number = trailing_number(name)
+    if number is None or number < first:
         raise ValueError(
             f"{place}: the name should end in a frame number from {first}, got {name!r}; rename it, or pass "
             "--from-option first=N if the first frame has number N"
@@ -34,8 +45,16 @@ def frame_number(name: str, first: int, place: str) -> int:
     return number - first + 1
 
 
+def first_picture(folder: Path) -> int | None:
+    """The lowest number that the name of a picture in a folder ends in, None if there is none."""
+    names = (PICTURE.fullmatch(path.name) for path in folder.iterdir())
+    return min((int(match[1]) for match in names if match), default=None)
+
+
 def read_pictures(source: Path, suffix: str, first: int, read: Callable[[Path, int], Picture]) -> Annotation:
     """Read `source/VIDEO/00012.xml` and so on; a video has as many frames as the highest number says.
+
+    Frames without a file are not annotated.
 
     Args:
         source: folder of the videos' folders.
@@ -60,11 +79,11 @@ def read_pictures(source: Path, suffix: str, first: int, read: Callable[[Path, i
         raise FileNotFoundError(
             f"{source}: expected a folder with VIDEO/00001{suffix} and so on, found none; check the path"
         )
-    videos = [_video(folder.relative_to(source).as_posix(), frames, read) for folder, frames in files.items()]
+    videos = [_video(folder.relative_to(source).as_posix(), frames, first, read) for folder, frames in files.items()]
     return Annotation(videos, source.resolve())
 
 
-def _video(id: str, files: dict[int, Path], read: Callable[[Path, int], Picture]) -> AnnotatedVideo:
+def _video(id: str, files: dict[int, Path], number: int, read: Callable[[Path, int], Picture]) -> AnnotatedVideo:
     pictures = {path: read(path, frame) for frame, path in sorted(files.items())}
     (first, expected), *_ = pictures.items()
     for path, picture in pictures.items():
@@ -74,4 +93,6 @@ def _video(id: str, files: dict[int, Path], read: Callable[[Path, int], Picture]
                 "all frames of a video should have one"
             )
     rows = [row for picture in pictures.values() for row in picture.rows]
-    return AnnotatedVideo.from_rows(id, str(first.parent), rows, num_frames=max(files), size=expected.size)
+    annotated = frame_ranges(np.array(sorted(files)))
+    facts = {"num_frames": max(files), "size": expected.size, "annotated": annotated, "first": number}
+    return AnnotatedVideo.from_rows(id, str(first.parent), rows, **facts)

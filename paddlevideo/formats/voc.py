@@ -12,7 +12,9 @@ from paddlevideo.registry import FORMATS
 
 @FORMATS.register
 class VocFormat(Format):
-    """Files `VIDEO/00012.xml`, one a frame, below a folder; a file without objects is a frame without action.
+    """Files `VIDEO/00012.xml`, one a frame, below a folder.
+
+    A file without objects is a frame without action, a frame without a file is not annotated.
 
     Coordinates stay as they are. Objects may have a `trackid`, as those of ImageNet VID; it is the actor.
 

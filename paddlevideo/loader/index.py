@@ -9,12 +9,16 @@ size that was annotated and need not be that of the media.
 
 A box may have a 7th number, its `actor`: an integer from 0. The boxes of a video with one actor are one tube: they have
 one label, and no two are on one frame. Either all boxes of a file have an actor or none has.
+
+A video may have `annotated`, rising ranges `[first, last, step]` of the frames that an annotator has looked at; all
+boxes are on these. Other frames are neither background for training nor evaluated. Without it all are annotated.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
@@ -31,14 +35,17 @@ MEND = "mend the file or make it anew"
 MAX_COUNT = 10**7  # frames of a video, which are more than four days of 25 a second, and pixels of a side
 _HEADER_KEYS = {"format", "version", "classes", "root"}
 _VIDEO_KEYS = {"id", "source", "num_frames", "size", "boxes"}
+_OPTIONAL_KEYS = {"annotated"}
 Boxes = npt.NDArray[np.float64]  # [N, 6]: frame, label, x1, y1, x2, y2
+FrameRanges = tuple[range, ...]  # frames from 1, rising from range to range
 
 
 @dataclass(frozen=True)
 class VideoEntry:
     """One video and its boxes `[N, 6]`, see the top of this file; `size` is height, width.
 
-    `actors [N]` are the tubes that the boxes belong to, None in a file that does not tell.
+    `actors [N]` are the tubes that the boxes belong to, None in a file that does not tell. `annotated` are the frames
+    that were annotated, with or without a box; None if all were.
     """
 
     id: str
@@ -47,6 +54,16 @@ class VideoEntry:
     size: tuple[int, int]
     boxes: Boxes
     actors: IntArray | None = None
+    annotated: FrameRanges | None = None
+
+    @property
+    def num_annotated(self) -> int:
+        """How many frames were annotated."""
+        return self.num_frames if self.annotated is None else sum(map(len, self.annotated))
+
+    def annotated_frames(self) -> IntArray:
+        """The frames that were annotated, from 1 and rising, `[A]`."""
+        return frame_numbers([range(1, self.num_frames + 1)] if self.annotated is None else self.annotated)
 
 
 @dataclass(frozen=True)
@@ -195,11 +212,13 @@ def _node(video: VideoEntry, root: Path) -> dict[str, Any]:
     rows = video.boxes if video.actors is None else np.column_stack([video.boxes, video.actors])
     if not source.is_relative_to(root):
         raise ValueError(f"{video.id}: its source {source} should lie in the folder of the media, {root}")
+    ranges = {} if video.annotated is None else {"annotated": [[r[0], r[-1], r.step] for r in video.annotated]}
     return {
         "id": video.id,
         "source": source.relative_to(root).as_posix(),
         "num_frames": video.num_frames,
         "size": list(video.size),
+        **ranges,
         "boxes": [[int(v) if v.is_integer() else v for v in row] for row in rows.tolist()],
     }
 
@@ -225,7 +244,7 @@ def _check_header(node: Any, where: str) -> tuple[tuple[str, ...], str]:
 
 def _video(node: Any, root: Path, num_classes: int, where: str) -> tuple[VideoEntry, list[Defect]]:
     """The video of a line with the boxes that can be right, and what is wrong with the others."""
-    if not isinstance(node, dict) or set(node) != _VIDEO_KEYS:
+    if not isinstance(node, dict) or set(node) - _OPTIONAL_KEYS != _VIDEO_KEYS:
         keys = ", ".join(sorted(_VIDEO_KEYS))
         raise ValueError(f"{where}: expected a video with {keys}, got {str(node)[:100]}; {MEND}")
     for key in ("id", "source"):
@@ -246,11 +265,57 @@ def _video(node: Any, root: Path, num_classes: int, where: str) -> tuple[VideoEn
     has_actors = rows.shape[1] == 7
     defects = _actor_defects(rows, where) if has_actors else {}
     defects |= _box_defects(rows[:, :6], node["num_frames"], num_classes, where)
+    annotated = _annotated(node["annotated"], node["num_frames"], where) if "annotated" in node else None
+    defects = _unannotated_defects(rows, annotated, where) | defects
     good = np.delete(rows, list(defects), axis=0)
     actors = good[:, 6].astype(np.int64) if has_actors else None
     size = (size[0], size[1])
-    video = VideoEntry(node["id"], root / node["source"], node["num_frames"], size, good[:, :6], actors)
+    video = VideoEntry(node["id"], root / node["source"], node["num_frames"], size, good[:, :6], actors, annotated)
     return video, [defects[row] for row in sorted(defects)]
+
+
+def frame_ranges(frames: IntArray) -> FrameRanges:
+    """Rising numbers of frames as ranges; as few as a look from left to right finds."""
+    spans: list[tuple[int, int, int]] = []  # first, last, step
+    for frame in frames.tolist():
+        first, last, step = spans[-1] if spans else (0, 0, 0)
+        if spans and (first == last or frame - last == step):
+            spans[-1] = (first, frame, frame - last)
+        else:
+            spans.append((frame, frame, 1))
+    return tuple(range(first, last + 1, step) for first, last, step in spans)
+
+
+def frame_numbers(ranges: Iterable[range]) -> IntArray:
+    """The numbers in ranges, `[A]`."""
+    return np.concatenate([np.zeros(0, np.int64), *(np.arange(r.start, r.stop, r.step) for r in ranges)])
+
+
+def _annotated(ranges: Any, num_frames: int, where: str) -> FrameRanges:
+    """Ranges as they are written, `[[first, last, step], ...]`."""
+    found, last = [], 0
+    spans: list[Any] = ranges if isinstance(ranges, list) else [None]
+    for span in spans:
+        good = isinstance(span, list) and len(span) == 3 and are_counts(*span)
+        if not good or not last < span[0] <= span[1] <= num_frames:
+            raise ValueError(
+                f"{where}: annotated should be ranges [first, last, step] of frames in 1..{num_frames}, each after the "
+                f"one before, got {str(ranges)[:100]}; {MEND}"
+            )
+        found.append(range(span[0], span[1] + 1, span[2]))
+        last = span[1]
+    return tuple(found)
+
+
+def _unannotated_defects(rows: npt.NDArray[np.float64], annotated: FrameRanges | None, where: str) -> dict[int, Defect]:
+    """Boxes `[N, 6]` on frames that are not annotated, by row."""
+    if annotated is None or not len(rows):
+        return {}
+    text = "{}: box {}: expected a box on one of the `annotated` frames, got {}; {}"
+    return {
+        row: Defect("box on a frame that is not annotated", text.format(where, row + 1, rows[row].tolist(), MEND))
+        for row in np.flatnonzero(~np.isin(rows[:, 0], frame_numbers(annotated))).tolist()
+    }
 
 
 def are_counts(*values: Any) -> bool:

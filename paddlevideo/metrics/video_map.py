@@ -24,12 +24,14 @@ class FrameBoxes(NamedTuple):
     boxes: FloatArray  # [K, 4]
     scores: FloatArray  # [K, C]: what the box is worth to each class, nan to those that it is no candidate of
     truths: FloatArray  # [N, 6]: label, box, actor
-    num_frames: int  # of the video
+    num_frames: int  # of the video that are annotated
 
 
 @METRICS.register
 class VideoMAP(MeanAveragePrecision):
-    """Mean average precision of action tubes; every frame of every video must be in the test set.
+    """Mean average precision of action tubes; every annotated frame of every video must be in the test set.
+
+    Of a video that is annotated in part, the annotated frames in their order count as the whole video.
 
     Frame-mAP is measured on annotated frames only, so the two metrics do not share a test set. The annotated tubes
     should be complete, see the tube ends in data/ucf24/README.md. docs/evaluation.md says whose choices are whose.
@@ -81,7 +83,8 @@ class VideoMAP(MeanAveragePrecision):
             prediction: `boxes [K, 4]` x1, y1, x2, y2 as fractions of the frame, and for `own_class` `labels [K]` and
                 `scores [K]`, for `every_class` `probabilities [K, C]`.
             target: `boxes [N, 4]` in the same form, `labels [N]`, `actors [N]`; rows labelled -1 are padding.
-            meta: `id`, `size` (height and width of the annotated frame in pixels), `num_frames` of the video.
+            meta: `id`, `size` (height and width of the annotated frame in pixels), `num_frames` of the video that
+                are annotated.
 
         Raises:
             UnmeasurableError: a target without actors, or a prediction without probabilities.
@@ -199,14 +202,15 @@ def by_video(records: dict[str, FrameBoxes]) -> dict[str, list[FrameBoxes]]:
 
 
 def _in_order(video: str, frames: dict[int, FrameBoxes]) -> list[FrameBoxes]:
-    wanted = range(1, 1 + next(iter(frames.values())).num_frames)
-    missing = [number for number in wanted if number not in frames]
-    if missing:
+    wanted = next(iter(frames.values())).num_frames
+    if len(frames) != wanted:
+        first = next(number for number in range(1, wanted + 2) if number not in frames)
+        where = f"{video}, frame {first}" if max(frames) <= wanted else video  # else it is annotated in part
         raise UnmeasurableError(
-            f"{video}, frame {missing[0]}: video-mAP expects all {len(wanted)} frames of a video, but {len(missing)} "
-            "were not evaluated; set DATASET.test.every_frame=true"
+            f"{where}: video-mAP expects all {wanted} frames of a video that are annotated, but "
+            f"{wanted - len(frames)} were not evaluated; set DATASET.test.every_frame=true"
         )
-    return [frames[number] for number in wanted]
+    return [frames[number] for number in sorted(frames)]
 
 
 def true_tubes(frames: list[FrameBoxes]) -> dict[int, list[Tube]]:

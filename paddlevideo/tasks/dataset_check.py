@@ -209,9 +209,11 @@ def _describe(phase: str, scan: IndexScan, shapes: Float64Array, size: tuple[int
     rows = _rows(videos)
     _, per_frame = np.unique(rows[:, :2], axis=0, return_counts=True)
     frames = sum(video.num_frames for video in videos)
+    skipped = frames - sum(video.num_annotated for video in videos)
+    partly = f"; {skipped} are not annotated and left out" if skipped else ""
     lines = [
         f"{phase}: {scan.path}",
-        f"  {len(videos)} videos, {frames} frames, {len(per_frame)} of them with {len(rows)} boxes",
+        f"  {len(videos)} videos, {frames} frames, {len(per_frame)} of them with {len(rows)} boxes{partly}",
         "  frames by number of boxes: "
         + ", ".join(f"{k}: {n}" for k, n in sorted(Counter(per_frame.tolist()).items())),
     ]

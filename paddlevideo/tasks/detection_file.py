@@ -3,9 +3,9 @@
     {"format": "action-detections", "version": 1, "classes": ["Basketball", ...]}
     {"id": "Biking/v_1/00012", "size": [240, 320], "num_frames": 41, "boxes": [[...], ...], "labels": [...], ...}
 
-A sample is its meta (`id`, `size` as height and width, `num_frames` of its video) and its prediction: `boxes [K, 4]`
-x1, y1, x2, y2 as fractions of the frame, `labels [K]` from 0, `scores [K]`, and where the postprocess gives them
-`objectness [K]` and `probabilities [K, C]` of all classes. All samples of a file have the same keys.
+A sample is its meta (`id`, `size` as height and width, `num_frames`: annotated frames of its video) and its prediction:
+`boxes [K, 4]` x1, y1, x2, y2 as fractions of the frame, `labels [K]` from 0, `scores [K]`, and where the postprocess
+gives them `objectness [K]` and `probabilities [K, C]` of all classes. All samples of a file have the same keys.
 """
 
 from __future__ import annotations

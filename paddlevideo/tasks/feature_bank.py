@@ -39,7 +39,7 @@ def extract(config: Config, weights: str | Path, folder: Path, every: int) -> No
     use_onednn(model)
     model.eval()
     for phase, node in config.DATASET.items():
-        clips = {**node, "every_frame": True, "step": every, "background": 0.0}
+        clips = {**node, "every_frame": True, "unannotated": True, "step": every, "background": 0.0}
         plain = dataclasses.replace(config, DATASET={"test": clips})
         loader = build_loader(plain, build_dataset(plain, "test", model.input))
         progress = Progress(f"features of {phase}", len(loader), config.log_interval)

@@ -243,6 +243,7 @@ def test_splits_may_not_share_a_video(root):
         ("Jump\n", r":1: expected Class/video"),
         ("Jump/..\n", r":1: expected Class/video"),
         (f"{NAMES[0]}\n\n{NAMES[0]}\n", r":3: .* is listed already at .*:1"),
+        (f"{NAMES[0]}.avi 1\n{NAMES[0]}\n", r":2: .* is listed already at .*:1"),
         ("\n", "empty list"),
     ],
 )
@@ -250,6 +251,22 @@ def test_wrong_list(root, text, message):
     (root / "splitfiles" / "testlist01.txt").write_text(text)
     with pytest.raises(ValueError, match=rf"testlist01\.txt:? ?.*{message}"):
         build(root)
+
+
+def test_class_names_with_blanks_and_lists_of_ucf101(root):
+    for kind in ("rgb-images", "labels", "videos"):
+        (root / kind / "Jump").rename(root / kind / "Long Jump")
+    spaced = {name: name.replace("Jump/", "Long Jump/") for name in NAMES}
+    content = {spaced[name]: node for name, node in make_annotation().items()}
+    (root / "splitfiles" / "pyannot.pkl").write_bytes(pickle.dumps(content, protocol=3))
+    lists = {"train": f"{spaced[NAMES[1]]}.avi 1\n{NAMES[3]}.avi 2\n", "test": f"{spaced[NAMES[0]]}\n{NAMES[2]}\n\n"}
+    for split, text in lists.items():
+        (root / "splitfiles" / f"{split}list01.txt").write_text(text)
+    for options in ((), ("--videos", root / "videos")):
+        folder = build(root, *options)
+        ids = {split: [v.id for v in read_index(folder / f"{split}.jsonl").videos] for split in lists}
+        assert ids == {"train": [spaced[NAMES[1]], NAMES[3]], "test": [spaced[NAMES[0]], NAMES[2]]}
+        assert (folder / "classes.txt").read_text() == "Long Jump\nRun\n"
 
 
 def test_listed_video_without_folder(root):

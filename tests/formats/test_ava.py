@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from paddlevideo.formats.ava import read_label_map
 from tests.formats.files import convert, converted, write_frames, write_text
 
 LABELS = """label {
@@ -107,7 +108,7 @@ def test_actions_outside_of_the_label_map(data: Path, capsys: pytest.CaptureFixt
     ("row", "message"),
     [
         ("v,0902,0.1,0.2,0.3,0.4,11", "expected video, second, x1, y1, x2, y2, action, person, got 'v,0902"),
-        ("", "expected video, second"),
+        (",", "expected video, second"),
         ("v,0902,0.1,0.2,0.3,0.4,,1", "expected an action of"),
         ("v,0902,0.1,0.2,0.3,x,11,1", "expected video, .* as numbers"),
         ("v,0902,0.1,0.2,0.3,nan,11,1", "expected video, .* as numbers"),
@@ -127,6 +128,41 @@ def test_malformed_rows(data: Path, row: str, message: str) -> None:
     write_frames(data / "frames" / "v", ENOUGH, SIZE)
     with pytest.raises(ValueError, match=rf"ava\.csv:2: {message}"):
         convert(*arguments(data), "-o", data / "out")
+
+
+def test_rows_without_an_action_are_dropped_if_asked_to(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As AVA-Kinetics has them, with or without a box; an unlisted action is left out in the same way."""
+    lacking = "-5KQ66BBWC4,0903,0.1,0.2,0.3,0.4,,3\n-5KQ66BBWC4,0904,,,,,,\n-5KQ66BBWC4,0904,0.1,0.2,0.3,0.4,0,3\n"
+    write_text(data / "ava.csv", ROWS + lacking)
+    with pytest.raises(ValueError, match=r"ava\.csv:6: expected an action of .*, got ''.*unlisted=drop"):
+        convert(*arguments(data), "-o", data / "out")
+    index = converted(data, *arguments(data, "unlisted=drop"))
+    assert [len(video.boxes) for video in index.videos] == [4, 1]
+    assert "note: left out 3 of the rows of" in capsys.readouterr().out
+    write_text(data / "ava.csv", ROWS + "-5KQ66BBWC4,0903,0.1,0.2,0.3,0.4,walk,3\n")
+    with pytest.raises(ValueError, match=r"ava\.csv:6: expected an action of .*, got 'walk'; mend the row$"):
+        convert(*arguments(data, "unlisted=drop"), "-o", data / "out")
+
+
+def test_frames_without_rows_are_not_annotated(data: Path) -> None:
+    write_text(data / "ava.csv", ROWS + "\n")  # files may end in a blank line
+    index = converted(data, *arguments(data))
+    assert [video.annotated_frames().tolist() for video in index.videos] == [[61, 121], [91]]
+    index = converted(data, *arguments(data), "--all-annotated")
+    assert [video.annotated for video in index.videos] == [None, None]
+
+
+def test_names_with_quotes_are_written_as_text_of_protocol_buffers(data: Path) -> None:
+    names = ("say 'hi'", 'say "hi"', 'back\\slash\\"')
+    write_text(
+        data / "labels.txt", "".join(f"{number}: {name}\n" for number, name in zip((11, 79, 80), names, strict=True))
+    )
+    base = ["--from", "ava", data / "ava.csv", "--media", data / "frames", "--from-option"]
+    convert(*base, f"label_map={data / 'labels.txt'}", "--to", "ava", "-o", data / "out")
+    written = (data / "out" / "all.pbtxt").read_text()
+    assert r'''  name: "say \"hi\""''' in written
+    assert r'''  name: "back\\slash\\\""''' in written
+    assert tuple(read_label_map(data / "out" / "all.pbtxt").values()) == names
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from paddlevideo.loader.index import ActionIndex, VideoEntry, read_index, write_index
+from paddlevideo.loader.index import ActionIndex, VideoEntry, frame_ranges, read_index, write_index
 from tests.conftest import REPOSITORY
 from tests.formats.files import command, convert, converted, same, write_frames, write_json, write_text
 from tests.formats.test_coco import CONTENT
@@ -47,6 +48,19 @@ def test_there_and_back(index: Path, tmp_path: Path, name: str, actors: bool) ->
     (path,) = (tmp_path / name).glob("all.[cj]s*")
     label_map = ["--from-option", f"label_map={tmp_path / name / 'all.pbtxt'}"] if name == "ava" else []
     same(converted(tmp_path, "--from", name, path, "--media", tmp_path / "media", *label_map), read_index(index))
+
+
+@pytest.mark.parametrize("name", ["neutral", "coco"])
+def test_annotated_frames_go_there_and_back(index: Path, tmp_path: Path, name: str) -> None:
+    content = read_index(index)
+    one, two = content.videos
+    videos = (dataclasses.replace(one, annotated=frame_ranges(np.array([1, 3, 31, 61]))), two)
+    write_index(index, dataclasses.replace(content, videos=videos), tmp_path / "media")
+    convert("--from", "neutral", index, "--to", name, "-o", tmp_path / name)
+    (path,) = (tmp_path / name).glob("all.js*")
+    again = converted(tmp_path, "--from", name, path, "--media", tmp_path / "media")
+    same(again, read_index(index))
+    assert [video.annotated_frames().tolist() for video in again.videos] == [[1, 3, 31, 61], list(range(1, 33))]
 
 
 def test_back_without_media(index: Path, tmp_path: Path) -> None:
@@ -96,6 +110,16 @@ def test_splits_by_lists(index: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         convert(*base, "--split", f"test={test}")
 
 
+def test_lists_may_name_files_and_classes(index: Path, tmp_path: Path) -> None:
+    base = ("--from", "neutral", index, "-o", tmp_path / "out")
+    test = write_text(tmp_path / "test.txt", "b.avi 3\n\n")
+    convert(*base, "--split", f"test={test}", "--split", "train")
+    assert [video.id for video in read_index(tmp_path / "out" / "test.jsonl").videos] == ["b"]
+    write_text(test, "b.avi 3\nb.MP4\n")
+    with pytest.raises(ValueError, match=r"test\.txt:2: b is listed already at .*test\.txt:1; remove one"):
+        convert(*base, "--split", f"test={test}")
+
+
 def test_chosen_classes(tmp_path: Path) -> None:
     source, names = write_json(tmp_path / "a.json", CONTENT), tmp_path / "names.txt"
     base = ("--from", "coco", source, "--classes", write_text(names, "Walk\nSit\nJump\n"))
@@ -124,6 +148,62 @@ def test_several_sources(tmp_path: Path) -> None:
     far = write_json(tmp_path / "far" / "b.json", content)
     with pytest.raises(ValueError, match=r"far: not the folder of the first source, .*; pass --media"):
         convert("--from", "coco", one, far, "-o", tmp_path / "out")
+
+
+def sized(folder: Path, size: tuple[int, int]) -> tuple[object, ...]:
+    """A COCO file on a video of 96x64, and media of `size` (height, width)."""
+    content = {
+        "images": [{"id": 1, "video_id": 1, "frame_id": 0, "width": 96, "height": 64}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 96, 32]}],
+        "categories": [{"id": 1, "name": "Walk"}],
+        "videos": [{"id": 1, "name": "v1"}],
+    }
+    write_frames(folder / "media" / "v1", 1, size)
+    return "--from", "coco", write_json(folder / "a.json", content), "--media", folder / "media"
+
+
+@pytest.mark.parametrize("size", [(128, 192), (32, 48), (43, 64), (427, 640)])
+def test_media_of_another_size_and_the_same_shape(
+    tmp_path: Path, size: tuple[int, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (video,) = converted(tmp_path, *sized(tmp_path, size)).videos
+    assert video.size == (64, 96)  # by which boxes are divided, so that they lie right in the media
+    assert "note: the media of 1 videos have another size than their annotation says" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("size", [(64, 100), (72, 96), (96, 64), (300, 400)])
+def test_media_of_another_shape(tmp_path: Path, size: tuple[int, int]) -> None:
+    base = sized(tmp_path, size)
+    message = (
+        rf"videos\[0\]: boxes were drawn on frames of 96x64, but .*v1 is {size[1]}x{size[0]}, another shape; .*96x64"
+    )
+    with pytest.raises(ValueError, match=message):
+        convert(*base, "-o", tmp_path / "out")
+    (video,) = converted(tmp_path, *base, "--annotation-size", "96x64").videos
+    assert video.size == (64, 96)
+
+
+def test_annotation_that_does_not_state_its_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = sized(tmp_path, (128, 192))
+    content = json.loads((tmp_path / "a.json").read_text())
+    del content["images"][0]["width"]
+    write_json(tmp_path / "a.json", content)
+    assert converted(tmp_path, *base).videos[0].size == (128, 192)
+    advice = (
+        "note: the boxes of the whole annotation reach to 96x32, but the videos are 192x128; pass --annotation-size"
+    )
+    assert advice in capsys.readouterr().out
+    (video,) = converted(tmp_path, *base, "--annotation-size", "96x64").videos
+    assert video.size == (64, 96)
+    assert "reach to" not in capsys.readouterr().out
+
+
+def test_fractions_have_no_annotation_size(index: Path, tmp_path: Path) -> None:
+    convert("--from", "neutral", index, "--to", "ava", "-o", tmp_path / "ava")
+    label_map = ["--from-option", f"label_map={tmp_path / 'ava' / 'all.pbtxt'}"]
+    base = ("--from", "ava", tmp_path / "ava" / "all.csv", "--media", tmp_path / "media", *label_map)
+    with pytest.raises(ValueError, match=r"all\.csv: day/a: boxes are fractions .*leave out --annotation-size"):
+        convert(*base, "--annotation-size", "96x64", "-o", tmp_path / "out")
 
 
 def test_absent_media(index: Path, tmp_path: Path) -> None:

@@ -129,6 +129,11 @@ def test_malformed_voc(tmp_path: Path, old: str, new: str, message: str) -> None
     ("change", "message"),
     [
         ({"shape_type": "polygon"}, r"\$\.shapes\[0\]\.shape_type: expected 'rectangle' .*, got 'polygon'"),
+        ({"shape_type": "rotation", "direction": 1.5}, r"\$\.shapes\[0\]\.shape_type: expected .*, got 'rotation'"),
+        ({"direction": 0.5}, r"\$\.shapes\[0\]\.direction: expected an upright rectangle, direction 0, got 0\.5"),
+        ({"points": [[1, 2], [30, 4], [28, 40], [-1, 38]]}, r"\$\.shapes\[0\]\.points: expected an upright rectangle"),
+        ({"points": [[1, 2], [30, 2], [30, 2], [1, 40]]}, r"\$\.shapes\[0\]\.points: expected an upright rectangle"),
+        ({"points": [[1, 2], [30, 2], [30, 40]]}, r"\$\.shapes\[0\]\.points: expected two corners or four"),
         ({"points": [[1, 2]]}, r"\$\.shapes\[0\]\.points: expected two corners"),
         ({"points": [[1, 2], [3]]}, r"\$\.shapes\[0\]\.points\[1\]: expected 2 finite numbers"),
         ({"points": [[1, 2], [1, 4]]}, r"\$\.shapes\[0\]: x1 should be less than x2"),
@@ -142,6 +147,47 @@ def test_malformed_labelme(tmp_path: Path, change: dict[str, Any], message: str)
     write_json(tmp_path / "labelme" / "v1" / "00001.json", content)
     with pytest.raises(ValueError, match=rf"v1/00001\.json: {message}"):
         convert("--from", "labelme", tmp_path / "labelme", "-o", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [[1, 2], [30, 40]],
+        [[30, 40], [1, 2]],
+        [[30, 2], [1, 40]],
+        [[1, 2], [30, 2], [30, 40], [1, 40]],
+        [[30.004, 40], [30, 2], [1, 2], [1, 40]],
+    ],
+)
+def test_rectangles_of_two_or_four_corners(tmp_path: Path, points: list[list[float]]) -> None:
+    content = labelme(("Walk", (10, 20, 50, 80), None))
+    content["shapes"][0] |= {"points": points, "direction": 0, "score": None}
+    write_json(tmp_path / "labelme" / "v1" / "00001.json", content)
+    (box,) = converted(tmp_path, "--from", "labelme", tmp_path / "labelme").videos[0].boxes[:, 2:].tolist()
+    assert box == pytest.approx([1, 2, 30, 40], abs=0.005)
+
+
+def test_frames_without_a_file_are_not_annotated(tmp_path: Path) -> None:
+    for number, things in ((2, [("Walk", (1, 2, 3, 4), None)]), (4, [])):
+        write_both(tmp_path, f"v1/{number:05d}", *things)
+    for name in ("voc", "labelme"):
+        (video,) = converted(tmp_path, "--from", name, tmp_path / name).videos
+        assert video.annotated_frames().tolist() == [2, 4]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_pictures_whose_numbers_begin_elsewhere(tmp_path: Path, first: int) -> None:
+    """Of pictures 0 to 4 the first one has no file, so nothing but the pictures tells that they count from 0."""
+    write_both(tmp_path, "v1/frame_00003", ("Walk", (1, 2, 3, 4), None))
+    frames = write_frames(tmp_path / "media" / "v1", 4, (300, 400))
+    if first == 0:
+        (frames / "00000.jpg").write_bytes((frames / "00001.jpg").read_bytes())
+    base = ("--from", "labelme", tmp_path / "labelme", "--media", tmp_path / "media", "--from-option")
+    message = rf"v1: numbers .* taken to begin at {1 - first}, but the first picture .* number {first}; .*first={first}"
+    with pytest.raises(ValueError, match=message):
+        convert(*base, f"first={1 - first}", "-o", tmp_path / "out")
+    if first == 1:
+        assert converted(tmp_path, *base, "first=1").videos[0].boxes[:, 0].tolist() == [3]
 
 
 def test_files_in_wrong_places(tmp_path: Path) -> None:

@@ -23,10 +23,10 @@ BOXES = np.array(
 ACTORS = np.array([3, 1, 1, 3])
 
 
-def make(folder: Path, actors=ACTORS, **choices) -> ActionDataset:
+def make(folder: Path, actors=ACTORS, annotated=None, **choices) -> ActionDataset:
     """A dataset of a video of 6 frames with boxes on 2, 3 and 5, and one of 2 frames without boxes."""
     videos = (
-        VideoEntry("Run/a", folder / "a", 6, (48, 64), BOXES, actors),
+        VideoEntry("Run/a", folder / "a", 6, (48, 64), BOXES, actors, annotated),
         VideoEntry("Run/b", folder / "b", 2, (48, 64), np.zeros((0, 6)), None if actors is None else actors[:0]),
     )
     write_index(folder / "test.jsonl", ActionIndex(CLASSES, videos), folder)
@@ -57,6 +57,20 @@ def test_every_frame_of_every_video(tmp_path):
     assert [dataset.entry(k)["meta"]["num_frames"] for k in (0, 7)] == [6, 2]
     assert [len(dataset.entry(k)["targets"]["labels"]) for k in range(8)] == [0, 2, 1, 0, 1, 0, 0, 0]
     np.testing.assert_allclose(dataset[2]["inputs"]["clip"], 120, atol=3)  # frame 3 is read for sample 2
+
+
+def test_frames_that_are_not_annotated_are_no_samples(tmp_path):
+    part = (range(2, 6),)
+    assert ids(make(tmp_path, annotated=part)) == ["Run/a/00002", "Run/a/00003", "Run/a/00005"]
+    with_background = make(tmp_path, annotated=part, background=9.0, background_margin=0)
+    assert ids(with_background)[:4] == [f"Run/a/{k:05d}" for k in (2, 3, 4, 5)]  # neither 1 nor 6
+    every = make(tmp_path, annotated=part, every_frame=True)
+    assert ids(every)[:4] == [f"Run/a/{k:05d}" for k in (2, 3, 4, 5)]
+    assert every.entry(0)["meta"]["num_frames"] == 4
+    np.testing.assert_allclose(every[1]["inputs"]["clip"], 120, atol=3)  # the media keep their frames
+    assert len(make(tmp_path, annotated=part, every_frame=True, unannotated=True)) == 8
+    with pytest.raises(ValueError, match="unannotated needs every_frame"):
+        make(tmp_path, unannotated=True)
 
 
 def test_every_frame_takes_steps_but_no_background(tmp_path):

@@ -53,6 +53,7 @@ def test_written_is_read_again(tmp_path):
             expected.size,
         )
         np.testing.assert_array_equal(video.boxes, expected.boxes)
+        assert video.annotated is None
     assert [path.name for path in tmp_path.iterdir()] == ["test.jsonl"]  # no temporary file is left
     assert json.loads((tmp_path / "test.jsonl").read_text().splitlines()[1])["boxes"][1] == [9, 1, 10, 20, 30, 40]
 
@@ -175,6 +176,13 @@ def test_wrong_header(tmp_path, change, message):
         ({"boxes": [[1, 0, 1, 2, 3, float("nan")]]}, "box 1: every number should be finite"),
         ({"boxes": [[1, 0, 1, 2, 3, float("inf")]]}, "finite"),
         ({"boxes": [[1, 0, 1, 2, 3, 4], [1, 2, 1, 2, 3, 4]]}, "box 2: the label"),
+        ({"annotated": [[2, 9, 1]]}, "box 1: expected a box on one of the `annotated` frames"),
+        ({"annotated": None}, r"annotated should be ranges \[first, last, step\] of frames in 1\.\.9"),
+        ({"annotated": [[1, 9]]}, "annotated should be ranges"),
+        ({"annotated": [[1, 9, 0]]}, "annotated should be ranges"),
+        ({"annotated": [[1, 10, 1]]}, "annotated should be ranges"),
+        ({"annotated": [[1, 5, 1], [5, 9, 1]]}, "annotated should be ranges"),
+        ({"annotatd": [[1, 9, 1]]}, "expected a video with boxes, id, num_frames, size, source"),
         ({"boxes": [[1, -1, 1, 2, 3, 4]]}, "label"),
         ({"boxes": [[1, 0.5, 1, 2, 3, 4]]}, "label"),
         ({"boxes": [[0, 0, 1, 2, 3, 4]]}, r"frame should be an integer in 1\.\.9"),
@@ -193,6 +201,27 @@ def test_wrong_header(tmp_path, change, message):
 def test_wrong_video_is_named_with_its_line(tmp_path, change, message):
     with pytest.raises(ValueError, match=rf"train\.jsonl:3: .*{message}"):
         read_index(write_lines(tmp_path, HEADER, {**VIDEO, "id": "Run/b"}, {**VIDEO, **change}))
+
+
+@pytest.mark.parametrize(
+    ("ranges", "frames"),
+    [
+        ([[1, 3, 1], [7, 7, 1]], [1, 2, 3, 7]),
+        ([[1, 9, 4]], [1, 5, 9]),
+        ([[1, 2, 1], [5, 9, 2]], [1, 2, 5, 7, 9]),
+        ([[1, 1, 1]], [1]),
+    ],
+)
+def test_annotated_frames_are_read_and_written_as_ranges(tmp_path, ranges, frames):
+    index = read_index(write_lines(tmp_path, HEADER, {**VIDEO, "annotated": ranges}))
+    assert index.videos[0].annotated_frames().tolist() == frames
+    write_index(tmp_path / "again.jsonl", index, index.videos[0].source.parent)
+    assert json.loads((tmp_path / "again.jsonl").read_text().splitlines()[1])["annotated"] == ranges
+
+
+def test_a_video_without_any_annotated_frame(tmp_path):
+    index = read_index(write_lines(tmp_path, HEADER, VIDEO, {**VIDEO, "id": "b", "annotated": [], "boxes": []}))
+    assert [video.annotated_frames().tolist() for video in index.videos] == [list(range(1, 10)), []]
 
 
 @pytest.mark.parametrize("line", ['{"id": ', "", "[1]", '{"id": "Run/c"}'])

@@ -73,6 +73,19 @@ def test_a_tube_covers_its_whole_video():
     assert numbers["video_map@0.41"] == 0
 
 
+def test_the_annotated_frames_of_a_video_count_as_all_of_it():
+    """Frames 11 to 13 of a long video are annotated, with an action on all of them that is found."""
+    metric = VideoMAP(CLASSES, candidates="own_class", iou_thresholds=(0.99,))
+    for number in (11, 12, 13):
+        meta = {"id": f"a/{number:05d}", "size": [HEIGHT, WIDTH], "num_frames": 3}
+        metric.update(*([part] for part in frame([(0, 0.9, LEFT)], [(0, 0, LEFT)])), [meta])
+    assert metric.accumulate()["video_map@0.99"] == pytest.approx(SHARE / 2, abs=1e-9)
+    meta = {"id": "b/00012", "size": [HEIGHT, WIDTH], "num_frames": 3}
+    metric.update(*([part] for part in frame([], [])), [meta])
+    with pytest.raises(UnmeasurableError, match=r"b: video-mAP expects all 3 frames .*annotated, but 2 were not"):
+        metric.accumulate()
+
+
 def test_a_false_tube_of_a_higher_score_halves_precision():
     true = [frame([(0, 0.4, LEFT), (0, 0.9, RIGHT)], [(0, 0, LEFT)])] * 2
     assert score({"a": true})["video_AP/Biking"] == pytest.approx(SHARE / 2, abs=1e-9)

@@ -71,12 +71,22 @@ def test_good_data_pass_and_are_described(config: Config, tmp_path: Path, capsys
         assert cv2.imread(str(tmp_path / "out" / f"{phase}.png")).std() > 10
 
 
+def test_frames_that_are_not_annotated_are_counted(
+    config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_index(tmp_path / "train.jsonl", video("a", annotated=[[1, 3, 2]]), video("b"))
+    start_logging()
+    check_datasets(config, tmp_path / "out")
+    assert "2 videos, 6 frames, 2 of them with 2 boxes; 1 are not annotated" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("node", "expected"),
     [
         ("{", "error: line that is no video: 1\n  {}: not a line of JSON"),
         (video("a"), "error: video twice: 1\n  {}: video a is in line 2 already"),
         (video("d", boxes=[[1, 0, 1, 1, 9, 9], [9, 0, 1, 1, 9, 9]]), "error: frame out of range: 1\n  {}: d: box 2"),
+        (video("d", annotated=[[2, 3, 1]]), "error: box on a frame that is not annotated: 1\n  {}: d: box 1"),
         (video("d", boxes=[[1, 0, 5, 1, 5, 9]]), "error: box without area: 1\n  {}: d: box 1"),
         (video("d", boxes=[[2, 0, 1, 1, 66, 9]]), "error: box outside: 1\n  {}: d, frame 2: a box should lie in"),
         (video("d", boxes=[[2, 0, -1.5, 1, 60, 9]]), "error: box outside: 1\n  {}: d, frame 2: a box should lie in"),

@@ -18,7 +18,9 @@ from paddlevideo.types import FrameInput, InputTransform, IntArray, Node, Sample
 
 @DATASETS.register
 class ActionDataset(VideoDataset):
-    """Every annotated frame is a sample, and as many frames without action as asked for, or every frame is.
+    """Every frame with boxes is a sample, and as many frames without action as asked for, or every frame is.
+
+    Of a video whose index names the annotated frames, the others are no samples.
 
     Args:
         index: annotation file, see `loader/index.py`.
@@ -27,11 +29,13 @@ class ActionDataset(VideoDataset):
         transforms: augmentation.
         input: the model's input transform.
         seed: see `VideoDataset`.
-        step: take every n-th annotated frame of a video, or every n-th frame with `every_frame`.
-        background: frames without action per annotated frame taken, spread evenly over all videos.
-        background_margin: frames this close to an annotated one are not background; an actor may still be there.
+        step: take every n-th frame with boxes of a video, or every n-th frame with `every_frame`.
+        background: frames without action per frame with boxes taken, spread evenly over all videos.
+        background_margin: frames this close to one with boxes are not background; an actor may still be there.
         multi_label: whether the rows of a frame with the same box are the labels of one actor.
-        every_frame: take the frames of every video, annotated or not, as video-mAP needs them.
+        every_frame: take the frames of every video, with or without boxes, as video-mAP needs them.
+        unannotated: with `every_frame`, take also the frames that the index does not call annotated, as feature banks
+            need them.
         bank: folder with features of whole videos, written by `tools/extract_features.py`, for models with context.
 
     Raises:
@@ -52,6 +56,7 @@ class ActionDataset(VideoDataset):
         background_margin: int = 1,
         multi_label: bool = False,
         every_frame: bool = False,
+        unannotated: bool = False,
         bank: str | None = None,
     ) -> None:
         super().__init__(sampler, transforms, input, seed)
@@ -65,6 +70,8 @@ class ActionDataset(VideoDataset):
                 "ActionDataset: every_frame takes frames without action too, so background should be 0, got "
                 f"{background}; change it or leave every_frame out"
             )
+        if unannotated and not every_frame:
+            raise ValueError("ActionDataset: unannotated needs every_frame; set it too, or leave unannotated out")
         content = read_index(Path(index))
         if tuple(content.classes) != tuple(classes):
             raise ValueError(
@@ -76,7 +83,7 @@ class ActionDataset(VideoDataset):
         self.multi_label = multi_label
         self.bank = None if bank is None else Path(bank)
         self.samples: IntArray = (  # [S, 2]: video, frame from 1
-            _pairs([np.arange(1, video.num_frames + 1, step) for video in self.videos])
+            _pairs([_all_frames(video, unannotated)[::step] for video in self.videos])
             if every_frame
             else _choose(self.videos, step, background, background_margin)
         )
@@ -135,7 +142,7 @@ class ActionDataset(VideoDataset):
         targets = {"boxes": (boxes / [width, height, width, height]).astype(np.float32), "labels": labels}
         if video.actors is not None and not self.multi_label:
             targets["actors"] = video.actors[here]
-        meta = {"id": f"{video.id}/{frame:05d}", "size": [height, width], "num_frames": video.num_frames}
+        meta = {"id": f"{video.id}/{frame:05d}", "size": [height, width], "num_frames": video.num_annotated}
         return {"targets": targets, "meta": meta}
 
     def entry(self, index: int) -> Sample:
@@ -156,18 +163,22 @@ def _merge(boxes: Boxes, labels: IntArray, num_classes: int) -> tuple[Boxes, Int
 
 
 def _choose(videos: Sequence[VideoEntry], step: int, background: float, margin: int) -> IntArray:
-    """Annotated frames and background, rows `[S, 2]` of video number and frame number in order."""
-    annotated = [np.unique(video.boxes[:, 0]).astype(np.int64) for video in videos]
-    free = [_free_frames(video, f, margin) for video, f in zip(videos, annotated, strict=True)]
-    taken = _pairs([f[::step] for f in annotated])
+    """Frames with boxes and background, rows `[S, 2]` of video number and frame number in order."""
+    with_boxes = [np.unique(video.boxes[:, 0]).astype(np.int64) for video in videos]
+    free = [_free_frames(video, f, margin) for video, f in zip(videos, with_boxes, strict=True)]
+    taken = _pairs([f[::step] for f in with_boxes])
     samples = np.concatenate([taken, _spread(_pairs(free), round(background * len(taken)))])
     return samples[np.lexsort(samples.T[::-1])]
 
 
-def _free_frames(video: VideoEntry, annotated: IntArray, margin: int) -> IntArray:
-    """Frames of a video, from 1, that are more than `margin` away from every annotated one."""
-    near = (annotated[:, None] + np.arange(-margin, margin + 1)).ravel()
-    return np.setdiff1d(np.arange(1, video.num_frames + 1), near)
+def _all_frames(video: VideoEntry, unannotated: bool) -> IntArray:
+    return np.arange(1, video.num_frames + 1) if unannotated else video.annotated_frames()
+
+
+def _free_frames(video: VideoEntry, with_boxes: IntArray, margin: int) -> IntArray:
+    """Annotated frames of a video, from 1, that are more than `margin` away from every one with boxes."""
+    near = (with_boxes[:, None] + np.arange(-margin, margin + 1)).ravel()
+    return np.setdiff1d(video.annotated_frames(), near)
 
 
 def _pairs(frames: list[IntArray]) -> IntArray:
