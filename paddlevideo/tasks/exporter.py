@@ -25,7 +25,7 @@ from paddlevideo.tasks.parts import build_dataset, build_model
 from paddlevideo.tasks.predictor import Predictor, eager_network, sizes_of
 from paddlevideo.tasks.sliding import SlidingNetwork
 from paddlevideo.types import Arrays, InputSpec, Tensors
-from paddlevideo.utils.files import output_folder, write_atomically, write_json
+from paddlevideo.utils.files import output_folder, write_json, write_text
 from paddlevideo.utils.logging import logger
 
 FORMATS = CHAIN[:3]  # what may be asked for by name; int8 is a precision
@@ -190,7 +190,7 @@ def write_facts(
         "plugins": list(config.plugins),
     }
     text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
-    write_atomically(folder / "inference.yaml", lambda file: file.write_text(text, encoding="utf-8"))
+    write_text(folder / "inference.yaml", text)
 
 
 def probe(owner: VideoModel | Predictor) -> Arrays:
