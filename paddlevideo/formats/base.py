@@ -48,6 +48,7 @@ class AnnotatedVideo:
     size: Size | None = None
     source: Path | None = None  # of the media, absolute or below their root; None: where the id says
     fractions: bool = False
+    first: int | None = None  # number of the first frame in the names of pictures, where frames are called by those
 
     @classmethod
     def from_rows(cls, id: str, place: str, rows: Sequence[Row], **facts: Any) -> AnnotatedVideo:

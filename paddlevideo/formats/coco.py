@@ -14,7 +14,7 @@ from paddlevideo.formats.pictures import frame_number
 from paddlevideo.formats.structured import Json, read_json
 from paddlevideo.loader.index import ActionIndex, VideoEntry
 from paddlevideo.registry import FORMATS
-from paddlevideo.utils.files import write_atomically
+from paddlevideo.utils.files import write_text
 
 TRACK_KEYS = ("track_id", "instance_id")  # of TAO and of CocoVID
 
@@ -46,7 +46,7 @@ class CocoFormat(WritableFormat):
         categories = sorted(_by_id(content["categories"]).items())
         names = {number: node["name"].text() for number, node in categories}
         classes = class_list((node["name"].text(), node.place) for _, node in categories)
-        videos = _drafts(content)
+        videos = _drafts(content, self.first)
         images = {number: self._place(image, videos) for number, image in _by_id(content["images"]).items()}
         for node in _by_id(content["annotations"]).values():
             image, category = node["image_id"], node["category_id"]
@@ -84,7 +84,7 @@ class CocoFormat(WritableFormat):
             before = len(content["images"])  # frame n of this video is image before + n
             content["images"] += _image_nodes(before, node, video.num_frames)
             content["annotations"] += _annotation_nodes(len(content["annotations"]), before, video)
-        write_atomically(path, lambda file: file.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8"))
+        write_text(path, json.dumps(content, ensure_ascii=False))
         return []
 
 
@@ -98,6 +98,7 @@ class _Draft:
     size: Size | None = None
     frames: dict[int, str] = field(default_factory=dict)  # the place of each
     rows: list[Row] = field(default_factory=list)
+    first: int | None = None  # as in `AnnotatedVideo`
 
     def add_image(self, image: Json, frame: int) -> None:
         if frame in self.frames:
@@ -113,15 +114,20 @@ class _Draft:
         self.frames[frame] = image.place
 
     def finish(self) -> AnnotatedVideo:
-        facts = {"num_frames": max(self.frames, default=None), "size": self.size, "source": self.source}
+        facts: dict[str, Any] = {
+            "num_frames": max(self.frames, default=None),
+            "size": self.size,
+            "source": self.source,
+            "first": self.first,
+        }
         return AnnotatedVideo.from_rows(self.id, self.place, self.rows, **facts)
 
 
-def _drafts(content: Json) -> dict[Any, _Draft]:
+def _drafts(content: Json, first: int) -> dict[Any, _Draft]:
     """Videos by id; by folder, in a file that only has the names of pictures."""
     if (videos := content.get("videos")) is None:
         images = ((_folder(image["file_name"]), image) for image in content["images"].items())
-        return {folder: _Draft(folder, Path(folder), image.place) for folder, image in images}
+        return {folder: _Draft(folder, Path(folder), image.place, first=first) for folder, image in images}
     return {
         number: _Draft(
             node["name"].text(), Path((node.get("file_name") or node["name"]).text()), node.place, _size(node)

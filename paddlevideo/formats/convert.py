@@ -19,6 +19,7 @@ from paddlevideo.loader.media.frame_source import FrameSource
 from paddlevideo.loader.media.open_source import open_source
 from paddlevideo.registry import suggestion
 from paddlevideo.utils.files import output_folder
+from paddlevideo.utils.names import check_path
 
 SLACK_PX = 1.0  # how far a box may reach over the edge of its frame
 DECIMALS = 6  # of a pixel; what is behind them is rounding on the way between formats
@@ -94,6 +95,8 @@ def merge(annotations: Sequence[Annotation], media: Path | None) -> Annotation:
             raise ValueError(f"{video.place}: video {video.id} is in {first[video.id].place} already; remove one")
         if not is_name(video.id):
             raise ValueError(f"{video.place}: a video should have a name of one line, got {video.id!r}; rename it")
+        if video.source is not None:
+            check_path(video.source, f"{video.place}: the file of {video.id}")
         if Path(video.id).is_absolute() or ".." in (Path(video.id) / (video.source or "")).parts:
             raise ValueError(f"{video.place}: {video.id} should be inside of the folder of the media; rename it")
         told = [*([] if video.num_frames is None else [video.num_frames]), *(video.size or ())]
@@ -165,7 +168,10 @@ class Finisher:
             ValueError: a box is impossible, or the frame size or count is not known.
         """
         source = find_source(video, self.root) if self.look else self.root / (video.source or video.id)
-        size, num_frames = self._facts(video, open_source(source) if self.look else None)
+        media = open_source(source) if self.look else None
+        if media is not None and media.first_number is not None:
+            _check_numbers(video, source, media.first_number)
+        size, num_frames = self._facts(video, media)
         scale = np.array([size[1], size[0]] * 2 if video.fractions else [1.0] * 4, np.float64)
         corners: Boxes = np.round(video.boxes[:, 1:] * scale, DECIMALS)  # [N, 4]
         self._check(video, corners, size, num_frames)
@@ -218,3 +224,21 @@ class Finisher:
                 worst = int(np.argmin(good))
                 box = ", ".join(f"{v:g}" for v in corners[worst])
                 raise ValueError(f"{video.places[worst]}: {expected}, got frame {frame[worst]:g}, box {box}; {advice}")
+
+
+def _check_numbers(video: AnnotatedVideo, folder: Path, first: int) -> None:
+    """Refuse pictures that are not numbered as the annotation counts frames, so that boxes would be on others.
+
+    Raises:
+        ValueError: the first picture is not the annotation's first frame.
+    """
+    if video.first is None and first > 1:
+        raise ValueError(
+            f"{video.place}: the pictures in {folder} are numbered from {first}, so it is not known which of them is "
+            "the annotation's first frame; number them from 1"
+        )
+    if video.first not in (None, first):
+        raise ValueError(
+            f"{video.place}: the annotation counts frames from {video.first}, the pictures in {folder} from {first}; "
+            f"pass --from-option first={first}, or number them alike"
+        )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from paddlevideo.formats.base import AnnotatedVideo, Annotation, Row, Size
 from paddlevideo.formats.structured import parse_integer
+from paddlevideo.utils.names import visible
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def read_pictures(source: Path, suffix: str, first: int, read: Callable[[Path, i
         ValueError: a file without a video or number, a frame twice, frames of several sizes, or what `read` raises.
     """
     files: dict[Path, dict[int, Path]] = {}
-    for path in sorted(source.rglob(f"*{suffix}")):
+    for path in visible(source.rglob(f"*{suffix}"), source):
         frames = files.setdefault(path.parent, {})
         frame = frame_number(path.stem, first, str(path))
         if path.parent == source:
@@ -60,11 +61,11 @@ def read_pictures(source: Path, suffix: str, first: int, read: Callable[[Path, i
         raise FileNotFoundError(
             f"{source}: expected a folder with VIDEO/00001{suffix} and so on, found none; check the path"
         )
-    videos = [_video(folder.relative_to(source).as_posix(), frames, read) for folder, frames in files.items()]
+    videos = [_video(folder.relative_to(source).as_posix(), frames, read, first) for folder, frames in files.items()]
     return Annotation(videos, source.resolve())
 
 
-def _video(id: str, files: dict[int, Path], read: Callable[[Path, int], Picture]) -> AnnotatedVideo:
+def _video(id: str, files: dict[int, Path], read: Callable[[Path, int], Picture], number: int) -> AnnotatedVideo:
     pictures = {path: read(path, frame) for frame, path in sorted(files.items())}
     (first, expected), *_ = pictures.items()
     for path, picture in pictures.items():
@@ -74,4 +75,6 @@ def _video(id: str, files: dict[int, Path], read: Callable[[Path, int], Picture]
                 "all frames of a video should have one"
             )
     rows = [row for picture in pictures.values() for row in picture.rows]
-    return AnnotatedVideo.from_rows(id, str(first.parent), rows, num_frames=max(files), size=expected.size)
+    return AnnotatedVideo.from_rows(
+        id, str(first.parent), rows, num_frames=max(files), size=expected.size, first=number
+    )
