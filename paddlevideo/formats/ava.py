@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -110,7 +111,7 @@ class AvaFormat(WritableFormat):
         file = io.StringIO(newline="")
         csv.writer(file, lineterminator="\n").writerows(self._rows(index))
         labels = "".join(
-            f'label {{\n  name: "{name}"\n  label_id: {number}\n}}\n'
+            f"label {{\n  name: {json.dumps(name, ensure_ascii=False)}\n  label_id: {number}\n}}\n"
             for number, name in enumerate(index.classes, start=1)
         )
         _write(path, file.getvalue())
@@ -174,7 +175,7 @@ def read_label_map(path: Path) -> dict[int, str]:
         text, place = line.strip(), f"{path}:{number}"
         entry = re.fullmatch(r"""(name|id|label_id|label_type): *["']?(.*?)["']?""", text)
         if entry:
-            block[entry[1].removeprefix("label_")] = entry[2]
+            block[entry[1].removeprefix("label_")] = re.sub(r"\\(.)", r"\1", entry[2])
         elif text == "}":
             action, name = parse_integer(block.get("id", ""), 1), block.get("name")
             if action is None or not name or action in names or name in names.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -13,8 +14,9 @@ import pytest
 import main
 from paddlevideo.loader.index import read_index
 from paddlevideo.loader.media.video_file import VideoFile
+from paddlevideo.tasks.predictor import Predictor
 from tests.cli.test_main import CONFIG, flags
-from tests.conftest import load_script
+from tests.conftest import EVERY, load_script
 
 SIZE = (64, 96)
 LATIN = os.fsdecode(b"caf\xe9")  # as a zip from Windows unpacks on Linux
@@ -62,6 +64,24 @@ def test_videos_and_folders_that_are_not_utf8_are_predicted(trained: Path, plain
     for name in names:
         assert len(VideoFile(output / f"{name}.mp4")) == FRAMES
         assert len((output / f"{name}.jsonl").read_text().splitlines()) == FRAMES
+
+
+def test_a_folder_of_such_a_name_takes_an_export(trained: Path, plain: bytes, tmp_path: Path) -> None:
+    folder = tmp_path / LATIN
+    export = load_script("tools/export_model.py")
+    assert export.main(["-p", str(trained / "best.pdparams"), "-o", str(folder), "--device", "cpu"]) == 0
+    (folder / "a.mp4").write_bytes(plain)
+    arguments = ["-m", str(folder), "-i", str(folder / "a.mp4"), "-o", str(tmp_path / "out"), "--engine", "paddle"]
+    assert load_script("tools/predict.py").main([*arguments, "--device", "cpu"]) == 0
+    assert len((tmp_path / "out" / "a.jsonl").read_text().splitlines()) == FRAMES
+
+
+@pytest.mark.parametrize(("engine", "precision"), EVERY)
+def test_every_engine_reads_from_such_a_folder(exported: Path, tmp_path: Path, engine: str, precision: str) -> None:
+    folder = tmp_path / LATIN
+    shutil.copytree(exported, folder)
+    predictor = Predictor.from_export(folder, engine, precision, threads=1)
+    assert "boxes" in predictor.network({"clip": np.zeros((1, 3, 4, 64, 64), np.float32)})
 
 
 def test_a_damaged_video_of_such_a_name_is_named(
