@@ -15,7 +15,9 @@ import yaml
 
 from paddlevideo.registry import suggestion
 from paddlevideo.types import Node
-from paddlevideo.utils.files import write_atomically
+from paddlevideo.utils.files import write_text
+from paddlevideo.utils.names import broken_rule, check_text
+from paddlevideo.utils.text_files import read_text
 
 Tree = dict[str, Any]
 PHASES, STEPS = ("train", "test"), ("sample", "transform")  # of DATASET and PIPELINE, and of each pipeline
@@ -87,6 +89,12 @@ class _Loader(yaml.SafeLoader):
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:  # such as !!timestamp x
             raise yaml.MarkedYAMLError(problem=f"no {node.tag}: {error}", problem_mark=node.start_mark) from error
 
+    def construct_scalar(self, node: Any) -> Any:
+        value = super().construct_scalar(node)
+        if isinstance(value, str) and (rule := broken_rule(value)):
+            raise yaml.MarkedYAMLError(problem=f"expected {rule}", problem_mark=node.start_mark)
+        return value
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
@@ -129,7 +137,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 def save_config(config: Config, path: Path) -> None:
     """Write the resolved config, readable by `load_config`."""
     text = yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True, width=120)
-    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+    write_text(path, text)
 
 
 def read_yaml(path: Path) -> Any:
@@ -142,8 +150,8 @@ def read_yaml(path: Path) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader  # nosec B506
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        return yaml.load(read_text(path), Loader=_Loader)  # a SafeLoader  # nosec B506
+    except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"{path}: not a yaml file: {error}") from error
 
 
@@ -169,6 +177,7 @@ def _override(tree: Tree, text: str) -> None:
     dotted, equals, value = text.partition("=")
     if not equals:
         raise ValueError(f"-o {text}: expected KEY=VALUE, such as -o MODEL.input.num_frames=8")
+    check_text(text, "-o", "use names in UTF-8 in settings")
     try:
         parsed = yaml.load(value, Loader=_Loader)  # a SafeLoader  # nosec B506
     except (yaml.YAMLError, RecursionError) as error:
@@ -279,10 +288,12 @@ def _read_classes(classes: str | Sequence[str] | None, path: Path) -> tuple[str,
                 "index of a dataset (see data/ucf24/README.md)"
             )
         try:
-            classes = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-        except UnicodeDecodeError as error:
+            classes = [line.strip() for line in read_text(file).splitlines() if line.strip()]
+        except ValueError as error:
             raise ValueError(f"{path}: classes: {file} should be a text file in UTF-8 ({error}); mend it") from error
     names = tuple(classes or ())
+    for name in names:
+        check_text(name, f"{path}: classes", "rename it")
     if len(set(names)) != len(names):
         raise ValueError(f"{path}: classes: a name stands there twice: {', '.join(names)}")
     return names

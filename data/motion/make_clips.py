@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from paddlevideo.utils.command import run_command
 from paddlevideo.utils.files import output_folder
+from paddlevideo.utils.opencv_files import open_writer
 
 Image: TypeAlias = npt.NDArray[Any]
 
@@ -79,7 +80,7 @@ def write_video(path: Path, frames: Sequence[Image]) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     height, width = frames[0].shape[:2]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (width, height))
+    writer = open_writer(path, FPS, (height, width))
     if not writer.isOpened():
         raise OSError(f"{path}: OpenCV cannot write mp4v video here; check free space and the OpenCV installation")
     for frame in frames:

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from paddlevideo.loader.index import ActionIndex, VideoEntry, write_index
 from paddlevideo.utils.command import run_command
 from paddlevideo.utils.files import output_folder
+from paddlevideo.utils.opencv_files import open_writer
 
 Image: TypeAlias = npt.NDArray[Any]
 Vector: TypeAlias = npt.NDArray[np.float64]
@@ -364,14 +365,13 @@ def write_media(out: Path, name: str, scene: Scene) -> None:
     images, movie = out / "rgb-images" / name, out / "videos" / f"{name}.mp4"
     images.mkdir(parents=True)
     movie.parent.mkdir(parents=True, exist_ok=True)
-    writer = cv2.VideoWriter(str(movie), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (scene.width, scene.height))
+    writer = open_writer(movie, FPS, (scene.height, scene.width))
     if not writer.isOpened():
         raise OSError(f"{movie}: OpenCV cannot write mp4v video here; check free space and the OpenCV installation")
     for index in range(scene.length):
         picture, file = scene.frame(index), images / f"{index + 1:05d}.jpg"
         writer.write(picture)
-        if not cv2.imwrite(str(file), picture, [cv2.IMWRITE_JPEG_QUALITY, 90]):
-            raise OSError(f"{file}: OpenCV cannot write this picture; check free space")
+        file.write_bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
     writer.release()
 
 

@@ -31,6 +31,7 @@ from paddlevideo.loader.media.open_source import open_source
 from paddlevideo.types import IntArray
 from paddlevideo.utils.command import run_command
 from paddlevideo.utils.files import output_folder
+from paddlevideo.utils.names import visible
 
 HERE = Path(__file__).resolve().parent
 TWO_WAYS = (
@@ -157,7 +158,7 @@ def from_archive(args: argparse.Namespace, chosen: tuple[str, ...] | None) -> Da
         raise FileNotFoundError(f"{images}: no such folder; {TWO_WAYS}")
     if args.annotation or args.tube_ends == "keep" or args.require_all:
         raise ValueError("--annotation, --tube-ends keep and --require-all need --videos DIR")
-    num_classes = len(chosen or [f for f in images.iterdir() if f.is_dir() and not f.name.startswith(".")])
+    num_classes = len(chosen or [folder for folder in visible(images.iterdir(), images) if folder.is_dir()])
     seen: Places = {}
     splits = []
     for split, names in read_lists(args).items():
@@ -210,8 +211,13 @@ def _folder_entry(name: str, args: argparse.Namespace, num_classes: int, seen: P
     """One video of the archive; notes in `seen` which label goes with its class folder."""
     images, labels = args.root / "rgb-images" / name, args.root / "labels" / name
     pictures = FrameFolder(images)
+    if pictures.first_number != 1:
+        raise ValueError(
+            f"{images}: expected pictures numbered from 1, as the label files are, got {pictures.first_number} as the "
+            "first number; extract the archive again"
+        )
     rows: list[list[float]] = []
-    for path in sorted(labels.iterdir()):
+    for path in visible(labels.iterdir(), labels):
         if not re.fullmatch(r"\d+\.txt", path.name):
             continue
         frame = int(path.stem)

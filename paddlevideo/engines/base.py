@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from paddlevideo.types import Arrays
+from paddlevideo.utils.names import openable
 
 Network = Callable[[Arrays], Arrays]  # inputs with a batch axis to decoded arrays
 
@@ -22,7 +23,7 @@ class Graph:
     """A network in one format.
 
     Args:
-        files: what its files are to the engine, such as model and weights.
+        files: what its files are to the engine, such as model and weights; all in one folder.
         outputs: names of the outputs in the order of the graph, whose own names are lost.
         settings: what the exporter found out about running it.
     """
@@ -57,7 +58,9 @@ class Engine(ABC):
             ValueError: the graph is damaged, or not what `inference.yaml` says.
         """
         try:
-            network, count = self.start(graph, precision, threads)
+            with openable(graph.files["model"].parent) as place:
+                files = {key: Path(place) / path.name for key, path in graph.files.items()}
+                network, count = self.start(replace(graph, files=files), precision, threads)
         except Exception as error:  # each has its own
             lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [repr(error)]
             raise ValueError(

@@ -16,7 +16,7 @@ from paddlevideo.formats.structured import parse_integer, parse_number
 from paddlevideo.formats.text import read_lines, some
 from paddlevideo.loader.index import ActionIndex, frame_ranges
 from paddlevideo.registry import FORMATS
-from paddlevideo.utils.files import write_atomically
+from paddlevideo.utils.files import write_text
 
 COLUMNS = "video, second, x1, y1, x2, y2, action, person"
 NO_PERSON = -1  # written where the index has no actors
@@ -145,7 +145,7 @@ class AvaFormat(WritableFormat):
 
 
 def _write(path: Path, text: str) -> None:
-    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+    write_text(path, text)
 
 
 def _records(path: Path, columns: int, expected: str) -> Iterator[Record]:

@@ -23,7 +23,7 @@ from paddlevideo.formats.pictures import frame_number, trailing_number
 from paddlevideo.formats.structured import Json, read_json
 from paddlevideo.loader.index import MAX_COUNT, ActionIndex, VideoEntry, frame_ranges
 from paddlevideo.registry import FORMATS
-from paddlevideo.utils.files import write_atomically
+from paddlevideo.utils.files import write_text
 
 TRACK_KEYS = ("track_id", "instance_id")  # of TAO and of CocoVID
 
@@ -125,7 +125,7 @@ class CocoFormat(WritableFormat):
                 node["length"] = video.num_frames
             content["images"] += _image_nodes(before, node, frames)
             content["annotations"] += _annotation_nodes(len(content["annotations"]), before, video)
-        write_atomically(path, lambda file: file.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8"))
+        write_text(path, json.dumps(content, ensure_ascii=False))
         return []
 
 

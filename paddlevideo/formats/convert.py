@@ -17,6 +17,7 @@ from paddlevideo.formats.text import check_class_file, is_name, write_classes
 from paddlevideo.loader.index import MAX_COUNT, ActionIndex, are_counts
 from paddlevideo.registry import suggestion
 from paddlevideo.utils.files import output_folder
+from paddlevideo.utils.names import check_path
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,8 @@ def _put_together(annotations: Sequence[Annotation]) -> tuple[list[AnnotatedVide
 def _check_video(video: AnnotatedVideo) -> None:
     if not is_name(video.id):
         raise ValueError(f"{video.place}: a video should have a name of one line, got {video.id!r}; rename it")
+    if video.source is not None:
+        check_path(video.source, f"{video.place}: the file of {video.id}")
     if Path(video.id).is_absolute() or ".." in (Path(video.id) / (video.source or "")).parts:
         raise ValueError(f"{video.place}: {video.id} should be inside of the folder of the media; rename it")
     told = [*([] if video.num_frames is None else [video.num_frames]), *(video.size or ())]

@@ -9,7 +9,6 @@ import numpy as np
 
 from paddlevideo.formats.base import SLACK_PX, AnnotatedVideo, Size
 from paddlevideo.formats.media import find_source
-from paddlevideo.formats.pictures import first_picture
 from paddlevideo.formats.report import size_doubt
 from paddlevideo.formats.text import some
 from paddlevideo.loader.index import Boxes, FrameRanges, VideoEntry
@@ -143,14 +142,26 @@ class Finisher:
 
 
 def _open(video: AnnotatedVideo, source: Path) -> FrameSource:
-    """The media of a video, if their pictures are numbered as the annotation is."""
-    first = first_picture(source) if video.first is not None and source.is_dir() else None
-    if first not in (None, video.first):
+    """The media of a video.
+
+    Raises:
+        ValueError: pictures that are not numbered as the annotation counts frames, so that boxes would be on others.
+    """
+    media = open_source(source)
+    first = media.first_number
+    if first is None:
+        return media
+    if video.first is None and first > 1:
+        raise ValueError(
+            f"{video.place}: the pictures in {source} are numbered from {first}, so it is not known which of them is "
+            "the annotation's first frame; number them from 1"
+        )
+    if video.first not in (None, first):
         raise ValueError(
             f"{video.place}: numbers in the names were taken to begin at {video.first}, but the first picture in "
-            f"{source} has number {first}; pass --from-option first={first}"
+            f"{source} has number {first}; pass --from-option first={first}, or number them alike"
         )
-    return open_source(source)
+    return media
 
 
 def same_shape(a: Size, b: Size) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,7 @@ import numpy as np
 from paddlevideo.formats.base import AnnotatedVideo, Annotation, Row, Size
 from paddlevideo.formats.structured import parse_integer
 from paddlevideo.loader.index import frame_ranges
-
-PICTURE = re.compile(r"(?!\.).*?([0-9]{1,15})\.(?:jpe?g|png)", re.IGNORECASE)
+from paddlevideo.utils.names import visible
 
 
 @dataclass(frozen=True)
@@ -45,12 +43,6 @@ def frame_number(name: str, first: int, place: str) -> int:
     return number - first + 1
 
 
-def first_picture(folder: Path) -> int | None:
-    """The lowest number that the name of a picture in a folder ends in, None if there is none."""
-    names = (PICTURE.fullmatch(path.name) for path in folder.iterdir())
-    return min((int(match[1]) for match in names if match), default=None)
-
-
 def read_pictures(source: Path, suffix: str, first: int, read: Callable[[Path, int], Picture]) -> Annotation:
     """Read `source/VIDEO/00012.xml` and so on; a video has as many frames as the highest number says.
 
@@ -67,7 +59,7 @@ def read_pictures(source: Path, suffix: str, first: int, read: Callable[[Path, i
         ValueError: a file without a video or number, a frame twice, frames of several sizes, or what `read` raises.
     """
     files: dict[Path, dict[int, Path]] = {}
-    for path in sorted(source.rglob(f"*{suffix}")):
+    for path in visible(source.rglob(f"*{suffix}"), source):
         frames = files.setdefault(path.parent, {})
         frame = frame_number(path.stem, first, str(path))
         if path.parent == source:

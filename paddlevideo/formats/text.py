@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from paddlevideo.utils.files import write_atomically
+from paddlevideo.utils.files import write_text
+from paddlevideo.utils.names import broken_rule
+from paddlevideo.utils.text_files import decode_text
 
 MAX_BYTES = 256 * 2**20  # of one annotation file; a larger one would fill the memory when parsed
 
@@ -23,11 +25,7 @@ def check_file(path: Path) -> None:
 
 def is_name(text: str) -> bool:
     """Whether a text can stand on a line of its own in a list of names, and be told from its neighbours there."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:  # half of a character, which JSON and old file systems can spell
-        return False
-    return text.splitlines() == [text.strip()] and "\0" not in text
+    return text.splitlines() == [text.strip()] and broken_rule(text) is None
 
 
 def read_bytes(path: Path) -> bytes:
@@ -53,10 +51,7 @@ def read_lines(path: Path) -> list[str]:
         FileNotFoundError: no such file.
         ValueError: another encoding, or too large.
     """
-    try:
-        return read_bytes(path).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: expected a text file in UTF-8 ({error}); get it again") from error
+    return decode_text(read_bytes(path), path).splitlines()
 
 
 def read_names(path: Path) -> dict[str, str]:
@@ -104,7 +99,7 @@ def check_class_file(folder: Path, classes: Sequence[str]) -> None:
 def write_classes(folder: Path, classes: Sequence[str]) -> None:
     """Write `classes.txt`, one name a line."""
     names = "".join(f"{name}\n" for name in classes)
-    write_atomically(folder / "classes.txt", lambda file: file.write_text(names, encoding="utf-8"))
+    write_text(folder / "classes.txt", names)
 
 
 def some(names: Sequence[str]) -> str:

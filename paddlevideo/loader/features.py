@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TypeGuard
 
 import numpy as np
 
 from paddlevideo.types import FloatArray
+from paddlevideo.utils.text_files import load_json
 
 HOW = "write it with tools/extract_features.py"
 LONGEST = 1e9  # seconds of a video
@@ -50,8 +50,8 @@ def read_duration(path: Path) -> float:
     if not facts.is_file():
         raise FileNotFoundError(f"{facts}: no such file, which says how long the video of {path.name} is; {how}")
     try:
-        content = json.loads(facts.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        content = load_json(facts)
+    except ValueError as error:
         raise ValueError(f"{facts}: not a file of JSON ({error}); {how}") from error
     duration = content.get("duration") if isinstance(content, dict) else None
     if not is_duration(duration):

@@ -18,16 +18,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from paddlevideo.types import IntArray
-from paddlevideo.utils.files import parse_json_line, write_atomically
+from paddlevideo.utils.files import parse_json_line, write_text
+from paddlevideo.utils.names import check_path, check_text
+from paddlevideo.utils.text_files import text_lines
 
 FORMAT, VERSION = "action-boxes", 1
 REMEDY = "build the index anew"
@@ -124,14 +126,14 @@ def scan_index(path: str | Path) -> IndexScan:
             "tools/convert_dataset.py makes those of other data and of your own, see docs/own_data.md"
         )
     with path.open("rb") as file:
+        lines = text_lines(file, path)
         try:
-            classes, folder = _check_header(
-                parse_json_line(file.readline() or b"null", f"{path}:1", REMEDY), f"{path}:1"
-            )
+            first = parse_json_line(next(lines, b"null"), f"{path}:1", REMEDY)
+            classes, folder = _check_header(first, f"{path}:1")
         except ValueError as error:
             return IndexScan(path, ActionIndex((), ()), (), (Defect("header", str(error)),))
         root = Path(os.path.normpath(path.parent.resolve() / folder))
-        videos, defects = _scan_videos(file, path, root, len(classes))
+        videos, defects = _scan_videos(lines, path, root, len(classes))
     if not defects and not any(len(video.boxes) for video in videos.values()):
         text = f"{path}: expected videos with boxes, got {len(videos)} videos and no box; build it anew"
         defects.append(Defect("no box", text))
@@ -140,13 +142,13 @@ def scan_index(path: str | Path) -> IndexScan:
 
 
 def _scan_videos(
-    file: BinaryIO, path: Path, root: Path, num_classes: int
+    lines: Iterator[bytes], path: Path, root: Path, num_classes: int
 ) -> tuple[dict[int, VideoEntry], list[Defect]]:
     """The videos by line, from the second one on, and what is wrong."""
     videos: dict[int, VideoEntry] = {}
     first: dict[str, int] = {}
     defects = []
-    for number, line in enumerate(file, start=2):
+    for number, line in enumerate(lines, start=2):
         where = f"{path}:{number}"
         try:
             video, wrong = _video(parse_json_line(line, where, REMEDY), root, num_classes, where)
@@ -204,7 +206,7 @@ def write_index(path: str | Path, index: ActionIndex, root: str | Path) -> None:
     header = {"format": FORMAT, "version": VERSION, "classes": list(index.classes), "root": told.as_posix()}
     lines = [header, *(_node(video, root) for video in index.videos)]
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+    write_text(path, text)
 
 
 def _node(video: VideoEntry, root: Path) -> dict[str, Any]:
@@ -237,8 +239,11 @@ def _check_header(node: Any, where: str) -> tuple[tuple[str, ...], str]:
         raise ValueError(f"{where}: classes should be a list of names, got {str(classes)[:100]}; {MEND}")
     if len(set(classes)) < len(classes):
         raise ValueError(f"{where}: a class name stands twice in {classes}; {MEND}")
+    for name in classes:
+        check_text(name, f"{where}: classes", MEND)
     if not isinstance(root, str):
         raise ValueError(f"{where}: root should be a folder, got {root!r}; {MEND}")
+    check_path(root, f"{where}: root")
     return tuple(classes), root
 
 
@@ -252,8 +257,8 @@ def _video(node: Any, root: Path, num_classes: int, where: str) -> tuple[VideoEn
             raise ValueError(f"{where}: {key} should be a text, got {node[key]!r}; {MEND}")
         if PurePosixPath(node[key]).is_absolute() or ".." in PurePosixPath(node[key]).parts:
             raise ValueError(f"{where}: {key} should lie inside of the root, got {node[key]!r}; {MEND}")
-    if any("\ud800" <= letter <= "\udfff" for letter in node["id"]):  # halves of pairs, which no file can hold
-        raise ValueError(f"{where}: id should be text that can be written as UTF-8, got {node['id']!r}; {MEND}")
+    check_text(node["id"], f"{where}: id", MEND)
+    check_path(node["source"], f"{where}: source")
     size, where = node["size"], f"{where}: {node['id']}"
     if not are_counts(node["num_frames"]):
         raise ValueError(

@@ -9,7 +9,6 @@ Segments are seconds. A video is called by its name without a `v_` before it. Wh
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,8 @@ from paddlevideo.loader.features import LONGEST, is_duration
 from paddlevideo.registry import suggestion
 from paddlevideo.types import IntArray
 from paddlevideo.utils.logging import logger
+from paddlevideo.utils.names import check_text
+from paddlevideo.utils.text_files import load_json
 
 PREFIX = "v_"  # of a video's name in some files
 
@@ -61,8 +62,8 @@ def read_segments(
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such annotation; data/activitynet/README.md says what it holds")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
+        content = load_json(path, _once)
+    except ValueError as error:
         raise ValueError(f"{path}: not a file of JSON ({error}); mend it") from error
     videos = content.get("database", content) if isinstance(content, dict) else None
     if not isinstance(videos, dict) or not all(isinstance(node, dict) for node in videos.values()):
@@ -109,6 +110,7 @@ class _Reader:
 
     def entry(self, name: str, node: dict[str, Any]) -> SegmentEntry:
         """What a node says of a video."""
+        check_text(name, f"{self.path}: name of a video", "rename it")
         duration = node.get("duration_second", node.get("duration"))
         if not is_duration(duration):
             raise ValueError(f"{self.path}: {name}: duration should be a positive number of seconds, got {duration!r}")

@@ -13,6 +13,7 @@ from paddlevideo.metrics.base import Metric, UnmeasurableError
 from paddlevideo.metrics.frame_map import BoxTable, DetectionTable, evaluate, number_rows
 from paddlevideo.registry import METRICS
 from paddlevideo.types import Arrays, IntArray, Meta, Prediction
+from paddlevideo.utils.text_files import read_text
 
 Rows: TypeAlias = npt.NDArray[np.float64]
 AVARecord: TypeAlias = tuple[Rows, Rows]  # detections [R, 6], truths [Q, 5]: label, box, score
@@ -114,4 +115,4 @@ def _read_names(path: Path) -> list[str]:
             f"METRIC AVAMAP: evaluated: no file {path}; it holds one class name a line, such as data/ava/evaluated.txt "
             "of this repository; give its path as seen from here, a list of names, or null for all classes"
         )
-    return path.read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in read_text(path).splitlines() if line.strip()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from paddlevideo.metrics.overlap import BoolArray, Float64Array
 from paddlevideo.modeling.segments import segment_iou
 from paddlevideo.registry import METRICS
 from paddlevideo.types import Arrays, IntArray, Meta, Prediction
+from paddlevideo.utils.text_files import load_json
 
 
 class LabelledRecord(NamedTuple):
@@ -138,8 +138,8 @@ def _read_video_labels(path: Path, classes: list[str]) -> dict[str, tuple[IntArr
     if not path.is_file():
         raise FileNotFoundError(f"METRIC SegmentMAP: video_labels: no file {path}; give its path as seen from here")
     try:
-        return dict(_video_labels(json.loads(path.read_text(encoding="utf-8")), classes))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        return dict(_video_labels(load_json(path), classes))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
             f'{path}: expected {{video: [{{"label": a class of the config, "score": number}}, ...]}} ({error}); mend it'
         ) from error

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from paddle import nn
@@ -15,12 +12,9 @@ from paddlevideo.loader.datasets import SampleDataset
 from paddlevideo.modeling.models import VideoModel
 from paddlevideo.tasks.answers import Answers
 from paddlevideo.tasks.board_graph import write_graph
+from paddlevideo.tasks.board_writer import BoardWriter
 from paddlevideo.tasks.journal import BOARD
 from paddlevideo.types import Prediction
-from paddlevideo.utils.files import output_folder
-
-POINTS = 100  # of a curve
-BUCKETS = 50  # of a histogram
 
 
 @dataclass(frozen=True)
@@ -59,29 +53,28 @@ class Board:
     """
 
     def __init__(self, folder: Path, shown: Shown, answers: Answers) -> None:
-        from visualdl import LogWriter  # its import takes seconds, so only training pays for it
-
         self.shown, self.answers = shown, answers
-        self.writer = LogWriter(logdir=str(output_folder(folder / BOARD))) if shown != Shown() else None
+        self.writer = BoardWriter(folder / BOARD) if shown != Shown() else None
 
     def __enter__(self) -> Board:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         if self.writer is not None:
-            self.writer.close()
+            self.writer.__exit__(*error)
 
     def network(self, model: VideoModel) -> None:
         """Show the layers."""
         if self.writer is not None and self.shown.graph:
-            write_graph(model, Path(self.writer.logdir))
+            with self.writer.drawing():
+                write_graph(model, self.writer.folder)
 
     def weights(self, model: nn.Layer, step: int) -> None:
         """Show how the numbers of each parameter are spread."""
         if self.writer is None or not self.shown.histograms:
             return
         for name, value in model.named_parameters():
-            self.writer.add_histogram(name, value.numpy().ravel(), step, buckets=BUCKETS)
+            self.writer.histogram(name, value.numpy().ravel(), step)
 
     def measurement(self, dataset: SampleDataset, predictions: dict[str, Prediction], step: int) -> None:
         """Show what became of a measurement.
@@ -93,24 +86,16 @@ class Board:
         """
         if self.writer is None:
             return
+        with self.writer.drawing():
+            self._draw(self.writer, dataset, predictions, step)
+
+    def _draw(self, writer: BoardWriter, dataset: SampleDataset, predictions: dict[str, Prediction], step: int) -> None:
         if self.shown.pr_curves:
             for name, hits, scores in self.answers.curves(dataset, predictions):
                 if hits.any():
-                    with _old_names_of_numpy():
-                        self.writer.add_pr_curve(f"test/{name}", hits.astype(int), scores, step, POINTS)
+                    writer.pr_curve(f"test/{name}", hits, scores, step)
         for index in np.linspace(0, len(dataset) - 1, min(self.shown.images, len(dataset))).astype(int).tolist():
             name = dataset.annotation(index)["meta"]["id"]
             picture = self.answers.picture(dataset, index, predictions[name])
             if picture is not None:
-                self.writer.add_image(f"test/{name}", picture, step)
-
-
-@contextmanager
-def _old_names_of_numpy() -> Iterator[None]:
-    """VisualDL 2.5 says `np.float`, which numpy does not know any more."""
-    names: Any = np
-    names.float = float
-    try:
-        yield
-    finally:
-        del names.float
+                writer.image(f"test/{name}", picture, step)

@@ -20,7 +20,7 @@ from paddle.framework import core
 
 from paddlevideo.modeling.models import VideoModel
 from paddlevideo.tasks.exporter import ExportGraph, input_specs
-from paddlevideo.utils.files import write_atomically
+from paddlevideo.utils.files import write_text
 
 Span = tuple[str, int, int]  # a layer's name, and the first of its operators in a program and that behind its last
 FILE = "vdlgraph.0000000000.log"  # VisualDL looks for names like this one
@@ -36,7 +36,7 @@ def write_graph(model: VideoModel, folder: Path) -> None:
     program = _Program(*_trace(model), names)
     with mock.patch.object(core, "ProgramDesc", lambda program: program):
         drawn = analyse_model(program)
-    write_atomically(folder / FILE, lambda file: file.write_text(json.dumps(drawn), encoding="utf-8"))
+    write_text(folder / FILE, json.dumps(drawn))
 
 
 def _trace(model: VideoModel) -> tuple[Any, list[Span]]:

@@ -19,7 +19,7 @@ from paddlevideo.tasks.anchors import Float64Array, box_shapes, describe_fit
 from paddlevideo.tasks.parts import build_model, scan_dataset
 from paddlevideo.types import FrameInput
 from paddlevideo.utils.drawing import CELL, contact_sheet, draw_detections, fit_picture, write_picture
-from paddlevideo.utils.files import output_folder, write_atomically
+from paddlevideo.utils.files import output_folder, write_text
 from paddlevideo.utils.logging import Progress, logger
 
 SLACK = 1.0  # annotated pixels that a box may reach over the edge of its frame
@@ -265,8 +265,7 @@ def _conclude(defects: Sequence[Defect], path: Path) -> None:
         more = [f"  and {count - SHOWN} more, see {path}"] if count > SHOWN else []
         logger.info("%s", "\n".join([*lines[: 1 + SHOWN], *more]))
         parts += lines
-    content = "".join(f"{line}\n" for line in parts).encode("utf-8", "replace")
-    write_atomically(path, lambda file: file.write_bytes(content))
+    write_text(path, "".join(f"{line}\n" for line in parts))
     errors = sum(count for kind, count in kinds.items() if kind not in WARNINGS)
     if errors:
         raise ValueError(f"{errors} defects in the data, listed above; mend them before training")

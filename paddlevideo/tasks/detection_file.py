@@ -26,6 +26,7 @@ from paddlevideo.tasks.result_file import ResultFile, Sink
 from paddlevideo.types import Meta, Prediction
 from paddlevideo.utils.collector import collector_paused
 from paddlevideo.utils.files import read_json_lines, replacing
+from paddlevideo.utils.names import broken_rule, check_text
 
 FORMAT, VERSION = "action-detections", 1
 REMEDY = "write the file anew with main.py --test"
@@ -150,6 +151,8 @@ def _check_header(node: Any, where: str) -> tuple[str, ...]:
     classes = node["classes"]
     if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
         raise ValueError(f"{where}: classes should be a list of names, got {str(classes)[:100]}; {REMEDY}")
+    for name in classes:
+        check_text(name, f"{where}: classes", REMEDY)
     return tuple(classes)
 
 
@@ -176,6 +179,8 @@ def _fault(nodes: list[Any], expected: set[str]) -> str | None:
     ids, sizes, counts = ([node[key] for node in nodes] for key in _META)
     if set(map(type, ids)) != {str} or "" in ids:
         return f"id should be a text, got {first['id']!r}"
+    if rule := broken_rule("".join(ids)):
+        return f"id should be {rule}, got {first['id']!r}"
     if set(map(type, sizes)) != {list} or set(map(len, sizes)) != {2} or not are_counts(*chain(*sizes), *counts):
         return (
             f"expected size as height, width in pixels and num_frames, all positive integers up to {MAX_COUNT}, got "

@@ -25,8 +25,9 @@ from paddlevideo.tasks.parts import build_dataset, build_model
 from paddlevideo.tasks.predictor import Predictor, eager_network, sizes_of
 from paddlevideo.tasks.sliding import SlidingNetwork
 from paddlevideo.types import Arrays, InputSpec, Tensors
-from paddlevideo.utils.files import output_folder, write_atomically, write_json
+from paddlevideo.utils.files import output_folder, write_json, write_text
 from paddlevideo.utils.logging import logger
+from paddlevideo.utils.names import openable
 
 FORMATS = CHAIN[:3]  # what may be asked for by name; int8 is a precision
 REUSING = CHAIN[1:3]  # what reuse is offered in; Paddle Inference with oneDNN crashes on parts of networks
@@ -93,7 +94,7 @@ def export(
     inputs = probe(model)
     eager = eager_network(model)(inputs)
     folded = fold_norms(model, inputs)
-    with tempfile.TemporaryDirectory(prefix=".export", dir=folder) as work:
+    with openable(folder) as place, tempfile.TemporaryDirectory(prefix=".export", dir=place) as work:
         made = write_graphs(wanted, Path(work), partial(trace, folded, model.input.spec(), sorted(eager)), clips)
         graphs = {name: made[name] for name in wanted}
         if "paddle" in graphs:
@@ -150,7 +151,7 @@ def export_sliding(model: VideoModel, inputs: Arrays, formats: list[str], folder
     following = {name: np.roll(value, -1, axis=2) for name, value in inputs.items()}
     eager = [eager_network(model)(clips) for clips in (inputs, following)]
     traced = partial(trace, sliding, sliding.spec(clip), sorted([*eager[0], "maps"]))
-    with tempfile.TemporaryDirectory(prefix=".export", dir=folder) as work:
+    with openable(folder) as place, tempfile.TemporaryDirectory(prefix=".export", dir=place) as work:
         made = write_graphs(formats, Path(work), traced, ())
         graphs = {name: made[name] for name in formats}
         for engine in (engine for engine in ENGINES.values() if engine.formats["float32"] in graphs):
@@ -190,7 +191,7 @@ def write_facts(
         "plugins": list(config.plugins),
     }
     text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
-    write_atomically(folder / "inference.yaml", lambda file: file.write_text(text, encoding="utf-8"))
+    write_text(folder / "inference.yaml", text)
 
 
 def probe(owner: VideoModel | Predictor) -> Arrays:

@@ -31,6 +31,7 @@ from paddlevideo.types import FloatArray, FrameChange, Frames, Sample
 from paddlevideo.utils.cpu import use_onednn
 from paddlevideo.utils.files import output_folder, write_atomically, write_json
 from paddlevideo.utils.logging import Progress, logger
+from paddlevideo.utils.names import output_name, printable
 
 
 def extract_files(config: Config, weights: str | Path, text: str, folder: Path, every: int) -> list[Path]:
@@ -54,7 +55,7 @@ def extract_files(config: Config, weights: str | Path, text: str, folder: Path, 
     if every < 1:
         raise ValueError(f"--every: a snippet should have at least 1 frame, got {every}")
     paths = find_sources(text)
-    names = [path.resolve().name if path.is_dir() else path.stem for path in paths]
+    names = [output_name(path.resolve().name if path.is_dir() else path.stem) for path in paths]
     for name, path in zip(names, paths, strict=True):
         if names.count(name) > 1:
             raise ValueError(f"{path}: another video is called {name}, too; extract them into two folders")
@@ -115,7 +116,7 @@ def write_features(folder: Path, name: str, source: FrameSource, features: Float
 
     write_atomically(folder / f"{name}.npy", save)
     about = {
-        "video": source.path.name,
+        "video": printable(source.path.name),
         "fps": source.fps,
         "num_frames": len(source),
         "duration": len(source) / source.fps,

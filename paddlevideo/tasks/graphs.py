@@ -18,6 +18,7 @@ from paddlevideo.types import Arrays
 from paddlevideo.utils.device import use_device
 from paddlevideo.utils.logging import logger
 from paddlevideo.utils.process import in_own_process
+from paddlevideo.utils.text_files import load_json
 
 OPSET = 17
 TOLERANCE = 1e-3  # relative to the largest absolute value of an output
@@ -107,7 +108,7 @@ def _convert(model: Path, weights: Path, target: Path) -> None:
     import paddle2onnx
 
     readable = target.with_name("readable.json")
-    readable.write_text(json.dumps(_single_precision_slopes(json.loads(model.read_text("utf-8")))), encoding="utf-8")
+    readable.write_text(json.dumps(_single_precision_slopes(load_json(model))), encoding="utf-8")
     # "None" is the name of no optimizer; the default one installs packages without asking.
     paddle2onnx.export(str(readable), str(weights), str(target), opset_version=OPSET, optimize_tool="None")
     readable.unlink()

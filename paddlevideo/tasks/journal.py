@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from paddlevideo.tasks.board_writer import BoardWriter
 from paddlevideo.utils.files import read_json_lines, remove
 from paddlevideo.utils.logging import logger
 
@@ -50,8 +51,6 @@ class Journal(SilentJournal):
     """
 
     def __init__(self, folder: Path, position: int) -> None:
-        from visualdl import LogWriter  # its import takes seconds, so only training pays for it
-
         self.path = folder / NAME
         with self.path.open("ab") as file:
             if file.tell() < position:
@@ -60,16 +59,16 @@ class Journal(SilentJournal):
         lines = list(_own_lines(self.path))
         self.file = self.path.open("ab", buffering=0)
         remove(folder / CURVES)
-        self.board = LogWriter(logdir=str(folder / CURVES))
+        self.board = BoardWriter(folder / CURVES)
         for line in lines:
             self._draw(line)
 
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self.file.close()
-        self.board.close()
+        self.board.__exit__(*error)
 
     def write(self, iteration: int, epoch: int, **numbers: Numbers) -> None:
         """Append a line with groups of numbers."""
@@ -91,7 +90,7 @@ class Journal(SilentJournal):
     def _draw(self, line: Mapping[str, Any]) -> None:
         for group in GROUPS:
             for name, value in line.get(group, {}).items():
-                self.board.add_scalar(f"{group}/{name}", value, line["iteration"])
+                self.board.scalar(f"{group}/{name}", value, line["iteration"])
 
 
 def _own_lines(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -19,6 +19,7 @@ import numpy as np
 from paddlevideo.tasks.result_file import Labelled, ResultFile, Sink
 from paddlevideo.types import Meta, Prediction
 from paddlevideo.utils.files import read_json_lines, replacing
+from paddlevideo.utils.names import check_text
 
 FORMAT, VERSION = "class-scores", 1
 MOST = 1e30  # of a score
@@ -83,6 +84,8 @@ def _header(node: Any, where: str) -> tuple[str, ...]:
     if not isinstance(classes, list) or not classes or node != {**expected, "classes": list(map(str, classes))}:
         told = f'{{"format": "{FORMAT}", "version": {VERSION}, "classes": [names]}}'
         raise ValueError(f"{where}: expected the header {told}, got {str(node)[:100]}; {REMEDY}")
+    for name in classes:
+        check_text(name, f"{where}: classes", REMEDY)
     return tuple(classes)
 
 
@@ -95,6 +98,7 @@ def _sample(node: Any, num_classes: int, where: str) -> Labelled:
     for key, kind in _META.items():
         if type(meta[key]) is not kind:
             raise ValueError(f"{where}: {key} should be a {kind.__name__}, got {meta[key]!r}; {REMEDY}")
+        check_text(str(meta[key]), f"{where}: {key}", REMEDY)
     scores = node["scores"]
     is_row = isinstance(scores, list) and len(scores) == num_classes
     if not is_row or not all(type(score) in (int, float) and abs(score) <= MOST for score in scores):  # nor nan

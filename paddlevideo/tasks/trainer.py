@@ -252,6 +252,15 @@ class Trainer:
         score, best = numbers[decisive.primary], self.progress.best
         return numbers, best is None or (score > best if decisive.higher_is_better else score < best)
 
+    def _measure(self) -> tuple[dict[str, float], bool]:
+        """`validate`; the epoch is saved before an error of the test set ends the run, so that --resume measures it."""
+        try:
+            return self.validate()
+        except (OSError, ValueError):
+            if processes.count() == 1:  # the others are elsewhere, and saving takes all of them
+                self._save()
+            raise
+
     def _end_epoch(self) -> dict[str, float]:
         """Measure, tell and save at the end of an epoch, or where `max_iters` cuts it; returns what was measured."""
         progress, number = self.progress, self.progress.epoch + 1
@@ -262,7 +271,7 @@ class Trainer:
         measured: dict[str, float] = {}
         is_best = False
         if self.metrics and (number % self.config.val_interval == 0 or is_last):
-            measured, is_best = self.validate()
+            measured, is_best = self._measure()
         self._tell(measured, is_best)
         self.board.weights(self.model, progress.iterations)
         if is_cut:

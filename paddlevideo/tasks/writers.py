@@ -24,6 +24,8 @@ from paddlevideo.types import FloatArray, Frames, Meta, Prediction, Sample
 from paddlevideo.utils.drawing import draw_classes, draw_detections, fit_picture
 from paddlevideo.utils.files import RecordFile
 from paddlevideo.utils.logging import logger
+from paddlevideo.utils.names import printable
+from paddlevideo.utils.opencv_files import open_writer
 
 COLUMNS = ("frame", "time", "track", "label", "score", "x1", "y1", "x2", "y2")
 SPARE_BYTES = 16 << 20  # of the disk that are left free, so that an mp4 can still be given its index
@@ -115,8 +117,7 @@ class SteadyVideo:
         self._canvas = (height + height % 2, width + width % 2)
         self._start, self._count = 0.0, 0
         self._shown = cv2.cvtColor(self._fit(picture), cv2.COLOR_RGB2BGR)
-        place = str(self.path.absolute())  # FFmpeg would take a colon in a relative one for the end of a protocol
-        writer = cv2.VideoWriter(place, cv2.VideoWriter.fourcc(*"mp4v"), self.fps, self._canvas[::-1])
+        writer = open_writer(self.path, self.fps, self._canvas)
         if not writer.isOpened():
             raise PermissionError(
                 f"{self.path}: cannot write an mp4 of {width}x{height} at {self.fps:g} fps; remove what has this name, "
@@ -354,7 +355,7 @@ class Window:
     """
 
     def __init__(self, title: str, stop: threading.Event) -> None:
-        self.title, self.stop = title, stop
+        self.title, self.stop = printable(title), stop
 
     def show(self, picture: Frames) -> None:
         """Show a picture `[H, W, 3]`, RGB; always called by one thread."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from paddlevideo.types import Frames, Prediction
 from paddlevideo.utils.files import write_atomically
+from paddlevideo.utils.names import printable
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 CELL = (180, 240)  # height and width of a picture on a sheet
@@ -74,7 +75,7 @@ def contact_sheet(pictures: Sequence[Frames], captions: Sequence[str], columns: 
         top, left = number // columns * (height + CAPTION), number % columns * width
         sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
         corner = (left + 2, top + picture.shape[0] + CAPTION - 4)
-        cv2.putText(sheet, caption[-width // 6 :], corner, FONT, 0.32, (0, 0, 0), 1, cv2.LINE_AA)
+        cv2.putText(sheet, printable(caption)[-width // 6 :], corner, FONT, 0.32, (0, 0, 0), 1, cv2.LINE_AA)
     return sheet
 
 
@@ -106,6 +107,7 @@ def _write_lines(
     """Lines of text on a coloured ground, the first above `corner` and the others below it, all within the picture."""
     height, width = picture.shape[:2]
     thickness = max(1, round(2 * scale))
+    texts = [printable(text) for text in texts]  # OpenCV crashes on others
     sizes = [cv2.getTextSize(text, FONT, scale, thickness) for text in texts]
     line = max(text_height + below + 1 for (_, text_height), below in sizes)
     below = sizes[0][1]

@@ -13,6 +13,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from paddlevideo.utils.names import check_path
+from paddlevideo.utils.text_files import text_lines
+
 BLOCK = 1 << 20  # bytes
 TEMPORARY = ".tmp"  # ends the names of what is not yet in its place
 _LINES = 4096  # that are parsed together
@@ -23,7 +26,9 @@ def output_folder(path: str | Path) -> Path:
 
     Raises:
         PermissionError: they cannot; the message names the folder and the reason.
+        ValueError: no folder can have this path.
     """
+    check_path(path)
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -180,14 +185,20 @@ def parse_json_line(line: bytes, where: str, remedy: str) -> Any:
     try:
         return json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError) as error:
+        if b"\r" in line.rstrip():
+            raise ValueError(f"{where}: expected line feeds between lines, got CR alone; save it with LF") from error
         kind = "not a line of JSON" if line.endswith(b"\n") else "the last line is no JSON, or was cut off"
         raise ValueError(f"{where}: {kind} ({error}); {remedy}") from error
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write plain containers as indented JSON."""
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    r"""Write a text in UTF-8; halves of characters, such as bytes of odd file names, become `\udce9`, as in JSON."""
+    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8", errors="backslashreplace"))
 
 
 def read_json_lines(path: Path, remedy: str) -> Iterator[tuple[int, list[Any]]]:
@@ -197,8 +208,9 @@ def read_json_lines(path: Path, remedy: str) -> Iterator[tuple[int, list[Any]]]:
         ValueError: a line that is no JSON, or that ends before its end; names the line and says the `remedy`.
     """
     with path.open("rb") as file:
+        rest = text_lines(file, path)
         first = 1
-        while lines := list(islice(file, _LINES)):
+        while lines := list(islice(rest, _LINES)):
             values = _parse_objects(lines)
             if values is None:
                 values = [parse_json_line(line, f"{path}:{number}", remedy) for number, line in enumerate(lines, first)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import time
@@ -16,15 +17,23 @@ def start_logging(file: Path | None = None) -> None:
     """Send messages to the terminal, and to `file` as well if given; of several processes only the first one tells."""
     logger.setLevel(logging.INFO if processes.is_first() else logging.ERROR)
     logger.propagate = False
+    accept_any_text()
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stdout)]
     if file is not None and processes.is_first():
-        handlers.append(logging.FileHandler(file, encoding="utf-8"))
+        handlers.append(logging.FileHandler(file, encoding="utf-8", errors="backslashreplace"))
     for handler in handlers:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
         logger.addHandler(handler)
+
+
+def accept_any_text() -> None:
+    """Let the terminal show names that its encoding does not have, escaped, instead of ending the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 class Progress:

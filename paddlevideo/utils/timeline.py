@@ -10,6 +10,7 @@ import numpy as np
 
 from paddlevideo.types import Frames
 from paddlevideo.utils.drawing import FONT
+from paddlevideo.utils.names import printable
 
 WIDTH, MARGIN = 960, 16  # pixels of the picture, and beside and below what is drawn
 NAMES = 230  # pixels left of the bars
@@ -61,4 +62,4 @@ def ticks(duration: float) -> list[float]:
 
 
 def _write(picture: Frames, text: str, corner: tuple[int, int]) -> None:
-    cv2.putText(picture, text, corner, FONT, 0.42, INK, 1, cv2.LINE_AA)
+    cv2.putText(picture, printable(text), corner, FONT, 0.42, INK, 1, cv2.LINE_AA)

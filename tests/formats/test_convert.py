@@ -63,6 +63,19 @@ def test_annotated_frames_go_there_and_back(index: Path, tmp_path: Path, name: s
     assert [video.annotated_frames().tolist() for video in again.videos] == [[1, 3, 31, 61], list(range(1, 33))]
 
 
+@pytest.mark.parametrize("name", ["neutral", "coco", "ava"])
+def test_names_with_signs_of_every_format_survive(tmp_path: Path, name: str) -> None:
+    classes = ('"', '"quoted"', "50% <b>&amp;</b>, 'x'", "a\\n{b}", "跑步", "}")
+    boxes = np.array([[1, label, 1 + label, 2, 33, 44] for label in range(len(classes))], np.float64)
+    media = tmp_path / "media"
+    video = VideoEntry('a,"b"&<c>', write_frames(media / 'a,"b"&<c>', 2, (48, 64)), 2, (48, 64), boxes)
+    write_index(tmp_path / "index.jsonl", ActionIndex(classes, (video,)), media)
+    convert("--from", "neutral", tmp_path / "index.jsonl", "--to", name, "-o", tmp_path / name)
+    (path,) = (tmp_path / name).glob("all.[cj]s*")
+    label_map = ["--from-option", f"label_map={tmp_path / name / 'all.pbtxt'}"] if name == "ava" else []
+    same(converted(tmp_path, "--from", name, path, "--media", media, *label_map), read_index(tmp_path / "index.jsonl"))
+
+
 def test_back_without_media(index: Path, tmp_path: Path) -> None:
     """COCO tells frame counts and sizes; the file stands where the media are."""
     convert("--from", "neutral", index, "--to", "coco", "-o", tmp_path / "media")

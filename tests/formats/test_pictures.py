@@ -3,8 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
+from paddlevideo.loader.media.open_source import open_source
 from tests.formats.files import convert, converted, write_frames, write_json, write_text
 
 OBJECT = """
@@ -102,6 +105,44 @@ def test_frames_may_count_from_zero(tmp_path: Path, name: str) -> None:
         convert("--from", name, tmp_path / name, "-o", tmp_path / "out")
     index = converted(tmp_path, "--from", name, tmp_path / name, "--from-option", "first=0")
     assert index.videos[0].boxes[0, 0] == 1
+
+
+@pytest.mark.parametrize("name", ["voc", "labelme"])
+def test_pictures_beside_the_files_are_read_by_their_numbers(tmp_path: Path, name: str) -> None:
+    for number in (1, 4):
+        write_both(tmp_path, f"v1/frame_{number:06d}", ("Walk", (1, 2, 3, 4), None))
+    source = tmp_path / name / "v1"
+    _, data = cv2.imencode(".jpg", np.zeros((300, 400, 3), np.uint8))
+    for number in range(6):
+        (source / f"frame_{number:06d}.jpg").write_bytes(data.tobytes())
+    arguments = ("--from", name, tmp_path / name, "--media", tmp_path / name)
+    with pytest.raises(
+        ValueError, match=r"taken to begin at 1, but the first picture in .*v1 has number 0; pass .* first=0"
+    ):
+        convert(*arguments, "-o", tmp_path / "out")
+    (video,) = converted(tmp_path, *arguments, "--from-option", "first=0").videos
+    assert (video.boxes[:, 0].tolist(), video.num_frames) == ([2, 5], 6)
+    assert len(open_source(video.source, video.num_frames)) == 6
+
+
+def test_pictures_that_begin_late_are_not_guessed_at(tmp_path: Path) -> None:
+    write_both(tmp_path, "v1/00001", ("Walk", (1, 2, 3, 4), None))
+    converted(tmp_path, "--from", "voc", tmp_path / "voc")
+    write_frames(tmp_path / "frames", 3, (300, 400))
+    for number in (2, 3):
+        (tmp_path / "frames" / f"{number:05d}.jpg").rename(tmp_path / "voc" / "v1" / f"{number:05d}.jpg")
+    again = ("--from", "neutral", tmp_path / "out" / "all.jsonl", "-o", tmp_path / "new")
+    with pytest.raises(ValueError, match=r"pictures in .*v1 are numbered from 2, .*; number them from 1"):
+        convert(*again, "--media", tmp_path / "voc")
+
+
+@pytest.mark.parametrize("name", ["voc", "labelme"])
+def test_hidden_files_are_passed_over(tmp_path: Path, name: str) -> None:
+    write_both(tmp_path, "v1/00001", ("Walk", (1, 2, 3, 4), None))
+    suffix = {"voc": "xml", "labelme": "json"}[name]
+    for hidden in ("v1/._00001", "__MACOSX/v1/._00001", "v1/.ipynb_checkpoints/00001-checkpoint"):
+        write_text(tmp_path / name / f"{hidden}.{suffix}", "\0")
+    assert [video.id for video in converted(tmp_path, "--from", name, tmp_path / name).videos] == ["v1"]
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_views_of_a_video_are_samples_of_their_own(tmp_path: Path) -> None:
     ("lines", "choices", "said"),
     [
         (["a.mp4"], {}, r"some\.list:1: expected path, label with spaces between, got 'a\.mp4'"),
-        (["a.mp4 0", ""], {}, r"some\.list:2: expected path, label"),
+        (["a.mp4 0", "", "b.mp4 1"], {}, r"some\.list:2: expected path, label"),
         (["a.mp4 0", "b.mp4 Run"], {}, r"some\.list:2: expected path, label"),
         (["a.mp4 -1"], {}, r"some\.list:1: expected path, label"),
         ([f"a.mp4 {'1' * 5000}"], {}, r"some\.list:1: expected path, label"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import re
 import threading
@@ -57,6 +58,24 @@ def test_the_files_say_what_the_network_found(tmp_path: Path) -> None:
     assert table[10] == "10,0.36,1,Run,0.53,1.92,12.0,17.92,36.0"
     assert len(table) == 31
     assert len(read_pictures(tmp_path / "cam.mp4")) == 30
+
+
+def test_classes_and_streams_of_any_name_are_written(tmp_path: Path) -> None:
+    classes = ['Say "hi", <b>&</b>', "two\nlines"]
+    stream = made("a,\"b\" & 'c'", 3)
+    writer = DetectionWriter(tmp_path, stream.name, classes, 25, 0.3, TubeLinker(patience=1), table=True)
+    corners = np.array([[0.1, 0.1, 0.5, 0.5], [0.5, 0.5, 0.9, 0.9]])
+    found = {"boxes": corners, "labels": np.array([0, 1]), "scores": np.array([0.9, 0.8])}
+    for number, frame in enumerate(stream, start=1):
+        meta = {"frame": number, "time": frame.time, "size": [48, 64]}
+        writer.write({"frame": frame.picture, "meta": meta}, found)
+    writer.close()
+    with (tmp_path / f"{stream.name}.csv").open(encoding="utf-8", newline="") as file:
+        assert [row[3] for row in csv.reader(file)][1:3] == classes
+    first = json.loads((tmp_path / f"{stream.name}.jsonl").read_text().splitlines()[0])
+    assert [one["label"] for one in first["detections"]] == classes
+    tubes = json.loads((tmp_path / f"{stream.name}.tubes.json").read_text())
+    assert sorted(tube["label"] for tube in tubes["tubes"]) == sorted(classes)
 
 
 def test_every_frame_reaches_the_network_once_with_those_before_it(tmp_path: Path, monkeypatch) -> None:

@@ -344,3 +344,23 @@ def test_gradients_are_clipped_before_the_weights_move(tiny_config: Config, tmp_
     trainer.fit()
     moved = [parameter.numpy() - value for parameter, value in zip(trainable, before, strict=True)]
     assert np.sqrt(sum((change**2).sum() for change in moved)) == pytest.approx(0.01, rel=1e-2)
+
+
+def test_an_epoch_is_saved_before_a_damaged_test_set_ends_the_run(
+    tiny_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("b.mp4: frame 3 of 9 cannot be decoded")
+
+    config = dataclasses.replace(tiny_config, epochs=1, output_dir=str(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer_module, "evaluate", fail)
+        with pytest.raises(ValueError, match=r"b\.mp4: frame 3"):
+            Trainer(config).fit()
+    (saved,) = checkpoints_in(tmp_path / "checkpoints")
+    trainer = Trainer(config, resume=True)
+    batches = trainer.progress.iterations
+    assert trainer.fit()
+    assert (trainer.progress.iterations, trainer.progress.epoch) == (batches, 1)
+    assert saved
+    assert (tmp_path / "best.pdparams").is_file()

@@ -12,6 +12,7 @@ from paddlevideo.loader.media.live import Connection
 from paddlevideo.loader.transforms import Transform
 from paddlevideo.registry import DATASETS
 from paddlevideo.types import InputTransform, Sample
+from paddlevideo.utils.names import output_name
 
 
 class FeatureSource:
@@ -20,7 +21,7 @@ class FeatureSource:
     length: int | None = 1
 
     def __init__(self, path: Path) -> None:
-        self.name, self.path = path.stem, path
+        self.name, self.path = output_name(path.stem), path
 
     def close(self) -> None:
         """Nothing is open."""

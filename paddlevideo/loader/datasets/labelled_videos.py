@@ -16,6 +16,8 @@ from paddlevideo.loader.samplers import Sampler
 from paddlevideo.loader.transforms import Transform
 from paddlevideo.registry import DATASETS
 from paddlevideo.types import FrameInput, Frames, InputTransform, Node, Sample
+from paddlevideo.utils.names import check_text
+from paddlevideo.utils.text_files import read_text
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 COLUMNS = {"videos": ("path", "label"), "frames": ("path", "number of frames", "label")}
@@ -132,14 +134,12 @@ def read_list(path: Path, root: Path, kind: Literal["videos", "frames"], num_cla
         raise FileNotFoundError(f"{path}: no such list of videos; build it as the README of the dataset says")
     columns = COLUMNS[kind]
     first: dict[str, int] = {}
-    for number, raw in enumerate(path.read_bytes().splitlines(), start=1):
-        where, line = f"{path}:{number}", raw.decode("utf-8", "replace")
-        parts = line.rsplit(maxsplit=len(columns) - 1)
-        if "\ufffd" in line:
-            raise ValueError(f"{where}: expected text in UTF-8, got {line[:100]!r}; write the list anew")
+    for number, line in enumerate(read_text(path).rstrip().splitlines(), start=1):
+        where, parts = f"{path}:{number}", line.rsplit(maxsplit=len(columns) - 1)
         if len(parts) != len(columns) or not all(_NUMBER.fullmatch(part) for part in parts[1:]):
             raise ValueError(f"{where}: expected {', '.join(columns)} with spaces between, got {line[:100]!r}")
         name, *counts, label = parts[0], *map(int, parts[1:])
+        check_text(name, where, "mend the list")
         if label >= num_classes:
             raise ValueError(
                 f"{where}: label should be below {num_classes}, the number of `classes`, got {label}; labels start at 0"

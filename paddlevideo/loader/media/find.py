@@ -5,18 +5,19 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
+from paddlevideo.loader.media.frame_folder import PICTURE_SUFFIXES
 from paddlevideo.utils.logging import logger
+from paddlevideo.utils.names import check_path, is_hidden, visible
 
 VIDEO_SUFFIXES = {
     ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts",
     ".webm", ".wmv",
 }  # fmt: skip
 SHOWN = 8  # names
-PICTURE_SUFFIXES = {".jpg", ".png"}
 
 
 def find_sources(text: str) -> list[Path]:
-    """The videos of a path or pattern, in order; what else a folder of videos has is told.
+    """The videos of a path or pattern, in order; what else a folder of videos has is told, but for hidden files.
 
     Args:
         text: a video file, a folder of numbered pictures (one video), a folder of videos, or a pattern such as
@@ -24,10 +25,11 @@ def find_sources(text: str) -> list[Path]:
 
     Raises:
         FileNotFoundError: nothing is there, or nothing was named.
+        ValueError: no file can be called so.
     """
     path = _named(text)
     if path.is_dir():
-        inside = sorted(path.iterdir())
+        inside = visible(path.iterdir(), path)
         videos = [item for item in inside if item.suffix.lower() in VIDEO_SUFFIXES and not item.is_dir()]
         if videos:
             if others := [item.name for item in inside if item not in videos]:
@@ -52,7 +54,7 @@ def find_features(text: str) -> list[Path]:
     folder = _named(text)
     if not folder.is_dir():
         return _matches(text)
-    files = sorted(folder.glob("*.npy"))
+    files = visible(folder.glob("*.npy"), folder)
     if not files:
         raise FileNotFoundError(
             f"{folder}: no file of features, NAME.npy, is in this folder; make them with tools/extract_features.py"
@@ -63,6 +65,7 @@ def find_features(text: str) -> list[Path]:
 def _named(text: str) -> Path:
     if not text:  # which would be the current folder
         raise FileNotFoundError("expected a file, a folder or a pattern, got an empty text; the folder you are in is .")
+    check_path(text)
     return Path(text)
 
 
@@ -70,7 +73,9 @@ def _matches(text: str) -> list[Path]:
     """The file of this name, or all that match it as a pattern."""
     if Path(text).exists():
         return [Path(text)]
-    matches = sorted(Path(match) for match in glob.glob(text, recursive=True))  # noqa: PTH207 - Path.glob refuses absolute patterns
+    found = (Path(match) for match in glob.glob(text, recursive=True))  # noqa: PTH207 - Path.glob refuses absolute patterns
+    asked = set(Path(text).parts)  # hidden folders that the user names are meant
+    matches = sorted(path for path in found if not any(map(is_hidden, set(path.parts) - asked)))
     if not matches:
         raise FileNotFoundError(f"{text}: no such file or folder, and nothing matches it as a pattern")
     return matches

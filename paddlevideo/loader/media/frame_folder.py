@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+import os
+import string
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -12,28 +13,29 @@ import numpy as np
 import numpy.typing as npt
 
 from paddlevideo.loader.media.frame_source import DEFAULT_FPS, FrameSource
+from paddlevideo.loader.media.picture_end import picture_end
 from paddlevideo.types import Frames
+from paddlevideo.utils.names import is_hidden
 
-_PICTURE = re.compile(r"(?:img_)?([0-9]+)\.(?:jpg|png)", re.IGNORECASE)
-_PICTURE_ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89P": b"IEND\xaeB\x60\x82"}  # JPEG and PNG: first bytes, last bytes
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+OTHER_PICTURES = (".bmp", ".gif", ".ppm", ".tif", ".tiff", ".webp")  # that are not read
 
 
 def decode_picture(data: bytes, where: str, remedy: str) -> Frames:
     """The picture `[H, W, 3]` of the content of a JPEG or PNG file.
 
     Args:
-        data: the content.
+        data: the content; what follows the picture itself is ignored.
         where: it is from, which begins the message.
         remedy: what to do, which ends it.
 
     Raises:
         ValueError: not a complete picture, or one that is too large.
     """
-    end = _PICTURE_ENDS.get(data[:2])
-    # Versions of OpenCV fill what is missing of a picture with grey and say nothing, hence the look at its end.
-    whole = end is not None and data.rstrip(b"\0").endswith(end)
+    # Versions of OpenCV fill what is missing of a picture with grey and say nothing, hence the look for its end.
+    end = picture_end(data)
     try:
-        frame = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if whole else None
+        frame = None if end is None else cv2.imdecode(np.frombuffer(data, np.uint8, end), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise ValueError(f"{where}: cannot be decoded, it may be too large ({error.err}); {remedy}") from error
     if frame is None:
@@ -42,16 +44,18 @@ def decode_picture(data: bytes, where: str, remedy: str) -> Frames:
 
 
 class FrameFolder(FrameSource):
-    """Pictures `00001.jpg` (or png, or `img_00001.jpg`) to N in a folder; names that are no numbers are ignored.
+    """Pictures `00001.jpg`, `00002.jpg`, ... in a folder; hidden files and names that end in no number are ignored.
 
-    A process lists a folder once, and again when it has changed.
+    They are JPEG (`.jpg`, `.jpeg`) or PNG. Their names may all begin alike, as `frame_000000.jpg`. Frame k is the k-th
+    picture, whatever number the first one has, often 0 or 1. A process lists a folder once, and again when it has
+    changed.
 
     Args:
         folder: where they are.
 
     Raises:
-        FileNotFoundError: no such folder, or a number between 1 and N is missing.
-        ValueError: no picture at all, or two with one number.
+        FileNotFoundError: no such folder, or a number between the first and the last one is missing.
+        ValueError: no picture at all, two with one number, or names that begin in several ways.
     """
 
     fps = DEFAULT_FPS  # pictures do not say
@@ -60,7 +64,7 @@ class FrameFolder(FrameSource):
         self.path = Path(folder)
         if not self.path.is_dir():
             raise FileNotFoundError(f"{folder}: no such folder of frames")
-        self._names = _picture_names(self.path.absolute(), self.path.stat().st_mtime_ns)
+        self.first_number, self._names = _picture_names(self.path.absolute(), self.path.stat().st_mtime_ns)
         self.claimed_length = len(self._names)
 
     def __len__(self) -> int:
@@ -99,26 +103,53 @@ class FrameFolder(FrameSource):
                 yield str(error)
 
     def _path(self, number: int) -> Path:
-        return self.path / self._names[number].decode()
+        return self.path / os.fsdecode(self._names[number])
 
 
 @cache
-def _picture_names(folder: Path, mtime: int) -> npt.NDArray[np.bytes_]:
-    """Names of the pictures of a folder in order; the last argument only tells its states apart."""
-    found = [(int(match[1]), match[0]) for f in folder.iterdir() if (match := _PICTURE.fullmatch(f.name))]
-    names = dict(found)
-    if not found:
-        raise ValueError(f"{folder}: no frame in this folder; expected pictures 00001.jpg, 00002.jpg, ...")
-    if len(names) < len(found):
-        number, twice = next((number, name) for number, name in found if names[number] != name)
-        raise ValueError(f"{folder}: {twice} and {names[number]} are the same frame; remove one")
-    for number in range(1, len(names) + 1):
+def _picture_names(folder: Path, mtime: int) -> tuple[int, npt.NDArray[np.bytes_]]:
+    """The lowest number, and names of the pictures of a folder in order; `mtime` only tells its states apart."""
+    names = _numbered(folder)
+    first, last = min(names), max(names)
+    for number in range(first, last + 1):
         if number not in names:
+            prefix, digits = _split(names[last])
             raise FileNotFoundError(
-                f"{folder}/{number:05d}.jpg: no such frame, though the folder holds {len(names)} pictures up to "
-                f"{names[max(names)]}; frames should be numbered from 1 without a hole"
+                f"{folder}/{prefix}{number:0{len(digits)}d}.jpg: no such frame, though the folder holds {len(names)} "
+                f"pictures up to {names[last]}; frames should be numbered without a hole"
             )
-    return np.array([names[number] for number in range(1, len(names) + 1)], np.bytes_)  # small, as it is kept
+    return first, np.array([os.fsencode(names[number]) for number in range(first, last + 1)], np.bytes_)  # kept: small
+
+
+def _numbered(folder: Path) -> dict[int, str]:
+    """Names of the pictures of a folder by number, all of which begin alike."""
+    names: dict[int, str] = {}
+    for path in folder.iterdir():
+        name = path.name
+        prefix, digits = _split(name)
+        if not digits or is_hidden(name) or path.suffix.lower() not in PICTURE_SUFFIXES:
+            continue
+        if names and prefix != (expected := _split(other := next(iter(names.values())))[0]):
+            raise ValueError(
+                f"{folder}: expected pictures of one video, whose names begin alike, got {other} and {name} "
+                f"({expected!r} and {prefix!r}); move the others away"
+            )
+        if (other := names.setdefault(int(digits), name)) != name:
+            raise ValueError(f"{folder}: {name} and {other} are the same frame; remove one")
+    if not names:
+        unread = next((path.name for path in folder.iterdir() if path.suffix.lower() in OTHER_PICTURES), None)
+        got = "" if unread is None else f", got {unread}: convert them with ffmpeg"
+        raise ValueError(
+            f"{folder}: no frame in this folder; expected pictures 00001.jpg, 00002.jpg, ... (JPEG or PNG){got}"
+        )
+    return names
+
+
+def _split(name: str) -> tuple[str, str]:
+    """What a picture's name begins with, and the number in which it ends, if it does."""
+    stem = Path(name).stem
+    prefix = stem.rstrip(string.digits)
+    return prefix, stem[len(prefix) :]
 
 
 def _read_picture(path: Path) -> Frames:

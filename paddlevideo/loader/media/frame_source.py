@@ -24,6 +24,7 @@ class FrameSource(ABC):
 
     path: Path
     fps: float  # frames a second
+    first_number: int | None = None  # in the names of pictures; None for a video
     claimed_length: int | None  # frames that the media say they have, which may be wrong; None if they do not say
 
     @property

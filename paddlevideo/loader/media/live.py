@@ -25,6 +25,7 @@ from paddlevideo.loader.media.frame_source import DEFAULT_FPS, FrameSource
 from paddlevideo.loader.media.open_source import open_source
 from paddlevideo.types import Frames
 from paddlevideo.utils.logging import logger
+from paddlevideo.utils.names import check_text, output_name
 
 MOST_CAMERAS = 9999
 LONGEST_NAME = 60  # letters of an address in the names of files, which may have 255 bytes
@@ -75,7 +76,7 @@ class StoredStream:
 
     def __init__(self, path: Path, paced: bool = False) -> None:
         self.path: Path | None = path
-        self.name = path.resolve().name if path.is_dir() else path.stem
+        self.name = output_name(path.resolve().name if path.is_dir() else path.stem)
         self.paced = paced
         self._closed = threading.Event()
 
@@ -278,6 +279,7 @@ def open_streams(text: str, connection: Connection, realtime: bool = False) -> l
         return [LiveStream(int(text), connection)]
     if "://" not in text:
         return [StoredStream(path, realtime) for path in find_sources(text)]
+    check_text(text, "address", "write other characters as %E9 and so on")
     try:
         scheme = urlsplit(text).scheme
     except ValueError as error:

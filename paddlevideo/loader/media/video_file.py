@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from paddlevideo.loader.media.frame_source import DEFAULT_FPS, FrameSource
 from paddlevideo.types import Frames
+from paddlevideo.utils.names import openable
+from paddlevideo.utils.opencv_files import open_capture
 
 try:
     import decord
@@ -121,7 +123,8 @@ class VideoFile(FrameSource):
                 yield moment / 1000, _retrieve(capture, _lost(self.path, number))
 
     def _by_number(self, numbers: Sequence[int]) -> Iterator[Frames]:
-        reader = decord.VideoReader(str(self.path.absolute()), num_threads=1)
+        with openable(self.path) as place:
+            reader = decord.VideoReader(place, num_threads=1)
         for number in numbers:
             try:
                 yield reader[number].asnumpy()
@@ -175,7 +178,8 @@ def _decord_agrees(path: str, mtime: int, num_bytes: int, num_frames: int) -> bo
     if decord is None:
         return False
     try:
-        reader = decord.VideoReader(path, num_threads=1)
+        with openable(Path(path)) as place:
+            reader = decord.VideoReader(place, num_threads=1)
         frame = reader[0].asnumpy()
     except (RuntimeError, decord.DECORDError):
         return False
@@ -228,8 +232,7 @@ def _capture(path: Path, *properties: int) -> Iterator[cv2.VideoCapture]:
     with path.open("rb") as file:
         if b"\0" not in file.read(_TEXT_PROBE_BYTES):  # FFmpeg would draw the letters of a text as frames
             raise ValueError(f"{path}: not a video but a text or an empty file; get it again, as mp4, avi, ...")
-    place = str(path.absolute())  # FFmpeg would take a colon in a relative one for the end of a protocol
-    capture = cv2.VideoCapture(place, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1, *properties])
+    capture = open_capture(path, *properties)
     try:
         if not capture.isOpened():
             raise ValueError(

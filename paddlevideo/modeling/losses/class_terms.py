@@ -9,6 +9,8 @@ import paddle
 from paddle import Tensor
 from paddle.nn import functional as F
 
+from paddlevideo.utils.text_files import read_text
+
 MARGIN = 1e-4  # probabilities of independent classes are kept this far from 0 and 1
 
 
@@ -60,7 +62,7 @@ def class_shares(source: str | Sequence[float] | None, num_classes: int, where: 
     if isinstance(source, str) and not Path(source).is_file():
         raise FileNotFoundError(f"{where}: class_ratio: no such file {source}; it has one number in 0..1 a class")
     try:
-        given = Path(source).read_text(encoding="utf-8").split() if isinstance(source, str) else source
+        given = read_text(Path(source)).split() if isinstance(source, str) else source
         shares = [float(share) for share in given]
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where}: class_ratio: {source}: expected numbers, one a class, got {error}") from error

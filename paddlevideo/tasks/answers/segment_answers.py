@@ -25,8 +25,9 @@ from paddlevideo.tasks.answers.base import Answers, StreamOptions
 from paddlevideo.tasks.result_file import Labelled, ResultFile, Sink
 from paddlevideo.types import Arrays, Frames, Meta, Prediction, Sample
 from paddlevideo.utils.drawing import color_of, encode_picture, write_picture
-from paddlevideo.utils.files import write_atomically
+from paddlevideo.utils.files import write_text
 from paddlevideo.utils.logging import logger
+from paddlevideo.utils.text_files import load_json
 from paddlevideo.utils.timeline import Bar, draw_timeline
 
 VERSION = "VERSION 1.3"
@@ -77,8 +78,8 @@ class SegmentAnswers(Answers):
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such file of segments; main.py --test writes it to output_dir/test")
         try:
-            results = json.loads(path.read_text(encoding="utf-8"))["results"]
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            results = load_json(path)["results"]
+        except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{path}: expected JSON with `results` by video ({error}); {REMEDY}") from error
         if not isinstance(results, dict):
             raise ValueError(f"{path}: results should be by video, got {type(results).__name__}; {REMEDY}")
@@ -186,7 +187,7 @@ class SegmentWriter:
 def write_results(path: Path, results: dict[str, list[dict[str, Any]]]) -> None:
     """Write the JSON of ActivityNet, see the top of this file."""
     text = json.dumps({"version": VERSION, "results": results, "external_data": {}}, ensure_ascii=False) + "\n"
-    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+    write_text(path, text)
 
 
 def _found(targets: Arrays, prediction: Prediction) -> float:

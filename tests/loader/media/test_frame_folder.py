@@ -52,6 +52,47 @@ class TestFolder:
             (folder / name).write_bytes(b"x")
         assert len(FrameFolder(folder)) == 3
 
+    @pytest.mark.parametrize(
+        ("name", "first"),
+        [
+            ("{:06d}.jpg", 0), ("frame_{:06d}.jpg", 0), ("VIDEO_{:06d}.jpeg", 1), ("img_{:05d}.JPG", 1), ("{}.JPEG", 9),
+            ("my clip 2-{:03d}.PNG", 97),
+        ],
+    )  # fmt: skip
+    def test_any_first_number_and_beginning(self, tmp_path, name, first):
+        for number in range(4):
+            kind = ".png" if name.endswith("PNG") else ".jpg"
+            (tmp_path / name.format(first + number)).write_bytes(cv2.imencode(kind, picture(number))[1].tobytes())
+        source = FrameFolder(tmp_path)
+        assert (len(source), source.first_number) == (4, first)
+        darker = [frame.mean() for frame in source.frames()]
+        assert darker == sorted(darker)
+
+    def test_hole_is_named_as_its_neighbours_are(self, tmp_path):
+        for number in (0, 1, 3):
+            (tmp_path / f"frame_{number:06d}.jpg").write_bytes(b"")
+        with pytest.raises(FileNotFoundError, match=r"frame_000002\.jpg: no such frame.*3 pictures"):
+            FrameFolder(tmp_path)
+
+    def test_pictures_of_two_videos(self, tmp_path):
+        for name in ("a_00001.jpg", "b_00002.jpg"):
+            (tmp_path / name).write_bytes(b"")
+        with pytest.raises(ValueError, match=r"names begin alike, got [ab]_0000.\.jpg and [ab]_0000.\.jpg"):
+            FrameFolder(tmp_path)
+
+    def test_kinds_of_pictures_that_are_not_read(self, tmp_path):
+        (tmp_path / "00001.bmp").write_bytes(b"")
+        with pytest.raises(ValueError, match=r"\(JPEG or PNG\), got 00001\.bmp: convert them"):
+            FrameFolder(tmp_path)
+
+    def test_names_that_are_not_utf8(self, tmp_path):
+        folder = tmp_path / os.fsdecode(b"caf\xe9")
+        folder.mkdir()
+        for number in range(2):
+            data = cv2.imencode(".png", picture(number)[..., ::-1])[1].tobytes()
+            (folder / os.fsdecode(b"\xb4\xf2%d.png" % number)).write_bytes(data)
+        np.testing.assert_array_equal(np.stack(list(FrameFolder(folder).frames())), [picture(0), picture(1)])
+
     def test_hole_names_the_missing_frame(self, tmp_path):
         folder = write_folder(tmp_path / "v", 5)
         (folder / "00003.png").unlink()
