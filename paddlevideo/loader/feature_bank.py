@@ -8,8 +8,15 @@ import numpy as np
 
 from paddlevideo.types import Arrays, FloatArray, IntArray
 from paddlevideo.utils.files import write_atomically
+from paddlevideo.utils.names import output_name
 
 HOW = "write the bank with tools/extract_features.py"
+
+
+def _path(folder: Path, video: str) -> Path:
+    """The file of a video, in the folders that its id names; ids may be longer than names of files."""
+    *parents, name = map(output_name, video.split("/"))
+    return folder.joinpath(*parents, f"{name}.npz")
 
 
 def write_bank(folder: Path, video: str, frames: IntArray, features: FloatArray) -> None:
@@ -21,7 +28,7 @@ def write_bank(folder: Path, video: str, frames: IntArray, features: FloatArray)
         frames: `[L]`, numbers from 1 of the last frames of the clips that were described, rising.
         features: `[L, D]`.
     """
-    path = folder / f"{video}.npz"
+    path = _path(folder, video)
     path.parent.mkdir(parents=True, exist_ok=True)
 
     def save(temporary: Path) -> None:
@@ -46,7 +53,7 @@ def read_bank(folder: Path, video: str, frame: int) -> Arrays:
         FileNotFoundError: there is no such file.
         ValueError: it is no file of a bank.
     """
-    path = folder / f"{video}.npz"
+    path = _path(folder, video)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no features of this video; {HOW}")
     try:

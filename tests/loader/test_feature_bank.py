@@ -15,3 +15,9 @@ def test_a_damaged_bank_is_named(tmp_path: Path, change) -> None:
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(ValueError, match=r"Run/a\.npz: expected arrays frames .*; write the bank with"):
         read_bank(tmp_path, "Run/a", 2)
+
+
+@pytest.mark.parametrize("video", ["Run/" + "x" * 300, "a\nb", "50%"])
+def test_ids_that_are_no_names_of_files(tmp_path: Path, video: str) -> None:
+    write_bank(tmp_path, video, np.arange(1, 4), np.ones((3, 2), np.float32))
+    assert read_bank(tmp_path, video, 2)["offsets"].tolist() == [-1, 0, 1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"  # first bytes
-_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")  # of JPEG; neither a stuffed byte nor a restart
+_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")  # of JPEG; neither a stuffed byte nor a restart
 _END, _ALONE = 0xD9, (0x01, 0xD8)  # markers; the latter have no segment
 
 
