@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from base64 import b64encode
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from paddlevideo.loader.media.live import FrameStream, TimedFrame
 from paddlevideo.loader.media.picture_header import JPEG_START, read_picture_header
 from paddlevideo.loader.media.video_file import claimed_size
 from paddlevideo.types import Frames
+from paddlevideo.utils.drawing import encode_picture, fit_picture
 
 MAX_PIXELS = 3840 * 2160
 WAITING_PICTURES = 4  # of a camera that wait to be decoded
@@ -78,6 +80,12 @@ def read_jpeg(data: bytes) -> Frames:
         raise ValueError(f"{where}: {error}; send baseline or progressive JPEG pictures, each of them whole") from error
     check_pixels(header.height, header.width, where)
     return decode_picture(data[: header.end], where, "send it whole")
+
+
+def encode_frame(frame: Frames, limit: int) -> str:
+    """A frame `[H, W, 3]` as the content of a JPEG file in base64, made smaller if a side is above `limit` pixels."""
+    small = fit_picture(frame, (limit, limit)) if max(frame.shape[:2]) > limit else frame
+    return b64encode(encode_picture(small, "jpg")).decode()
 
 
 def check_video(path: Path) -> None:
