@@ -15,10 +15,9 @@ from typing import TypeVar
 from aiohttp import WSMsgType, web
 from aiohttp.typedefs import Handler
 
-from paddlevideo.loader.media.live import StoredStream
 from paddlevideo.serve.connections import Connections
 from paddlevideo.serve.guard import add_headers, only_own_page, only_text
-from paddlevideo.serve.media import CameraStream, check_video
+from paddlevideo.serve.media import CameraStream, UploadedStream, check_video
 from paddlevideo.serve.network import BusyError, Session, SharedNetwork
 from paddlevideo.tasks.writers import encode_line
 from paddlevideo.utils.logging import logger
@@ -158,7 +157,7 @@ class Live:
         response, pace = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"}), Pace(session)
         await response.prepare(request)
         try:
-            async with aclosing(self.network.lines(StoredStream(path), session, False, pictures)) as lines:
+            async with aclosing(self.network.lines(UploadedStream(path), session, False, pictures)) as lines:
                 async for line in lines:
                     data = encode_line(line)
                     await pace.wait(response.write(data))

@@ -12,7 +12,7 @@ from pathlib import Path
 from paddlevideo.loader.media.containers import PROBE_BYTES, begins_like_video
 from paddlevideo.loader.media.frame_folder import decode_picture
 from paddlevideo.loader.media.frame_source import DEFAULT_FPS
-from paddlevideo.loader.media.live import FrameStream, TimedFrame
+from paddlevideo.loader.media.live import FrameStream, StoredStream, TimedFrame
 from paddlevideo.loader.media.picture_header import JPEG_START, read_picture_header
 from paddlevideo.loader.media.video_file import claimed_size
 from paddlevideo.types import Frames
@@ -63,6 +63,21 @@ class CameraStream(FrameStream):
         with self._changed:
             self._closed = True
             self._changed.notify()
+
+
+class UploadedStream(StoredStream):
+    """A video that a browser sent; any of its frames may be larger than the file says."""
+
+    def __iter__(self) -> Iterator[TimedFrame]:
+        """The frames.
+
+        Raises:
+            ValueError: a frame cannot be decoded, or is too large.
+        """
+        for number, frame in enumerate(super().__iter__(), start=1):
+            height, width = frame.picture.shape[:2]
+            check_pixels(height, width, f"frame {number} of the video")
+            yield frame
 
 
 def read_jpeg(data: bytes) -> Frames:

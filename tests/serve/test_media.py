@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 
 from paddlevideo.loader.media.containers import VIDEO_SUFFIXES, begins_like_video
-from paddlevideo.serve.media import check_video, read_jpeg
+from paddlevideo.loader.media.frame_folder import FrameFolder
+from paddlevideo.serve.media import UploadedStream, check_video, read_jpeg
+from paddlevideo.types import Frames
 from tests.tasks.streams import picture, write_video
 
 
@@ -82,3 +85,21 @@ def test_what_is_no_video_is_not(tmp_path: Path, kind: str) -> None:
     (tmp_path / "video").write_bytes(data)
     with pytest.raises(ValueError, match="not a video; expected mp4"):
         check_video(tmp_path / "video")
+
+
+class Growing(FrameFolder):
+    """Frames of which the third is larger than the first."""
+
+    def timed(self) -> Iterator[tuple[float, Frames]]:
+        for number, side in enumerate((8, 8, 64)):
+            yield number / 25, picture(number, (side, side))
+
+
+def test_a_later_frame_that_is_too_large_ends_a_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cv2.imwrite(str(tmp_path / "00001.jpg"), picture(1))
+    monkeypatch.setattr("paddlevideo.serve.media.MAX_PIXELS", 64)
+    monkeypatch.setattr("paddlevideo.loader.media.live.open_source", Growing)
+    frames = iter(UploadedStream(tmp_path))
+    assert [next(frames).picture.shape for _ in range(2)] == [(8, 8, 3)] * 2
+    with pytest.raises(ValueError, match="frame 3 of the video: expected frames of 1 to 64 pixels, got 64x64"):
+        next(frames)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import os
+import re
 import signal
 import threading
 import time
@@ -18,6 +20,7 @@ import pytest
 from aiohttp import WSMsgType
 from aiohttp.http_exceptions import BadHttpMessage
 
+from paddlevideo.loader.media.picture_header import read_picture_header
 from paddlevideo.serve import app as serve_app
 from paddlevideo.serve import connections as serve_connections
 from paddlevideo.serve import server as serve_server
@@ -193,6 +196,43 @@ def test_an_upload_that_trickles_loses_its_place(monkeypatch: pytest.MonkeyPatch
             for answer in (told, chunked):
                 assert answer.startswith(b"HTTP/1.1 400") and b"did not come whole" in answer
             assert b"415" in await answer_to(port, request(b"/video", b"POST", body=b"no video"))
+
+    asyncio.run(scenario())
+
+
+def test_who_does_not_take_the_frames_loses_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Meanwhile the server does not work ahead: what waits for the browser is bounded."""
+    monkeypatch.setattr(serve_app, "PATIENCE", 0.5)
+    network = ClipReader()
+    monkeypatch.setattr("paddlevideo.serve.network.encode_frame", lambda *_: "x" * 1_000_000)
+    video = write_video(tmp_path / "long.mp4", 300).read_bytes()
+
+    async def scenario() -> None:
+        async with port_of_server(network, sessions=1) as port, peer_of(port) as deaf:
+            await deaf.send(request(b"/video?pictures=64", b"POST", body=video))
+            again = request(b"/video", b"POST", body=b"no video")
+            await deaf.reader.readuntil(b'"frame": 1')
+            while b"HTTP/1.1 503" in await answer_to(port, again):
+                await asyncio.sleep(0.1)
+            assert b"HTTP/1.1 415" in await answer_to(port, again)
+            assert len(network.sizes) < 50
+
+    asyncio.run(scenario())
+
+
+def test_lines_have_pictures_no_larger_than_asked(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4", 3, (48, 64)).read_bytes()
+
+    async def widths(port: int, limit: int) -> list[int]:
+        answer = await answer_to(port, request(b"/video?pictures=%d" % limit, b"POST", body=video))
+        texts = re.findall(rb'"picture": "([^"]+)"', answer)
+        return [read_picture_header(base64.b64decode(text)).width for text in texts]
+
+    async def scenario() -> None:
+        async with port_of_server() as port:
+            assert await widths(port, 32) == [32] * 3
+            assert await widths(port, 5000) == [64] * 3  # never larger than they are
+            assert await widths(port, 1) == [1] * 3
 
     asyncio.run(scenario())
 
