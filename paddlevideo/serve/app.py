@@ -25,6 +25,7 @@ from paddlevideo.utils.logging import logger
 T = TypeVar("T")
 _CLOSING = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED)
 PAGE = Path(__file__).with_name("page")
+PAGE_FILES = {"index.html": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
 MAX_PICTURE = 2 << 20  # bytes of a camera's picture
 MAX_SIDE = 1920  # pixels of a picture for the page
 PATIENCE = 30.0  # seconds that a browser may neither send nor take anything
@@ -60,8 +61,11 @@ def make_app(network: SharedNetwork, max_upload: int, host: str = "127.0.0.1") -
 
 
 def _file(name: str) -> Handler:
+    """Sends a file of the page from memory: sending it from disk cannot be cut off in order."""
+    body = (PAGE / name).read_bytes()
+
     async def send(_: web.Request) -> web.StreamResponse:
-        return web.FileResponse(PAGE / name)
+        return web.Response(body=body, content_type=PAGE_FILES[name], charset="utf-8")
 
     return send
 
@@ -110,9 +114,10 @@ class Live:
                 await self._follow(socket, session)
         except ConnectionResetError as error:
             logger.info("camera: the browser has left (%s)", error)
+            _cut_off(request)
         except (OSError, ValueError, BusyError) as error:
             logger.warning("camera: %s", error)
-            await _say_last(socket.send_json({"error": str(error)}))
+            await _say_last(request, socket.send_json({"error": str(error)}))
         await socket.close()
         return socket
 
@@ -164,9 +169,10 @@ class Live:
                     pace.note(len(data))
         except ConnectionResetError as error:
             logger.info("video: the browser has left (%s)", error)
+            _cut_off(request)
         except (OSError, ValueError) as error:
             logger.warning("video: %s", error)
-            await _say_last(response.write(encode_line({"error": _without(path, error)})))
+            await _say_last(request, response.write(encode_line({"error": _without(path, error)})))
         return response
 
     async def _follow(self, socket: web.WebSocketResponse, session: Session) -> None:
@@ -246,7 +252,7 @@ async def _end_upload(request: web.Request, text: str) -> web.StreamResponse:
     response = web.Response(status=503, text=text)
     response.force_close()
     await response.prepare(request)
-    await _say_last(response.write_eof())
+    await _say_last(request, response.write_eof())
     with suppress(asyncio.TimeoutError, ConnectionError, web.RequestPayloadError):
         await asyncio.wait_for(_drop(request), FAREWELL)
     return response
@@ -258,10 +264,18 @@ async def _drop(request: web.Request) -> None:
         pass
 
 
-async def _say_last(transfer: Awaitable[object]) -> None:
+async def _say_last(request: web.Request, transfer: Awaitable[object]) -> None:
     """Send a last message, if the browser takes it."""
-    with suppress(ConnectionError, asyncio.TimeoutError):
+    try:
         await asyncio.wait_for(transfer, FAREWELL)
+    except (ConnectionError, asyncio.TimeoutError):
+        _cut_off(request)
+
+
+def _cut_off(request: web.Request) -> None:
+    """End a connection without waiting until the browser has taken what was sent."""
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _without(path: Path, error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 from collections.abc import Callable, Iterable
 from typing import cast
 
@@ -12,6 +13,7 @@ from aiohttp.typedefs import Handler
 
 MAX_CONNECTIONS = 256
 MAX_OF_ADDRESS = 64  # a browser opens 6; behind a proxy all browsers have one address
+UNREAD_SECONDS = 60  # after which the system ends a connection whose other side does not take what was sent
 FILES_SHARE = 4  # connections take at most one in so many of the files that the process may open
 
 
@@ -47,14 +49,15 @@ class Connections:
             held: connections that are open or have just been closed, the oldest first.
             address: of the new one's other side.
         """
-        everybody = [connection for connection in held if connection.transport is not None]
+        everybody = [one for one in held if one.transport is not None and not one.transport.is_closing()]
         neighbours = [connection for connection in everybody if _address(connection.transport) == address]
         for group, limit in ((neighbours, MAX_OF_ADDRESS), (everybody, self.limit)):
             if len(group) >= limit:
                 idle = next((connection for connection in group if connection not in self._busy), None)
-                if idle is not None:
-                    idle.force_close()
-                return idle is not None
+                if idle is None or idle.transport is None:
+                    return False
+                idle.transport.abort()  # to close it would wait until the other side has taken all that was sent
+                return True
         return True
 
 
@@ -69,6 +72,9 @@ class _Arrival(asyncio.Protocol):
         if not self._connections.make_room(self._server.connections, _address(stream)):
             stream.abort()
             return
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux
+            limit = 1000 * UNREAD_SECONDS
+            stream.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit)
         handler = self._server()
         stream.set_protocol(handler)
         handler.connection_made(stream)

@@ -8,12 +8,14 @@ import logging
 import os
 import re
 import signal
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import aiohttp
 import pytest
@@ -164,17 +166,15 @@ def test_one_client_with_many_sockets_leaves_those_that_work_alone(monkeypatch: 
 
 
 def test_no_room_is_made_by_closing_what_is_busy() -> None:
-    class Held:
-        transport = type("Transport", (), {"get_extra_info": lambda self, name: ("10.0.0.1", 1)})()
-
-        def force_close(self) -> None:
-            pytest.fail("it was closed")
+    transport = Mock(asyncio.Transport)
+    transport.is_closing.return_value, transport.get_extra_info.return_value = False, ("10.0.0.1", 1)
 
     connections = serve_connections.Connections()
-    held: list[Any] = [Held() for _ in range(serve_connections.MAX_OF_ADDRESS)]
+    held: list[Any] = [Mock(transport=transport) for _ in range(serve_connections.MAX_OF_ADDRESS)]
     connections._busy.update(held)
     assert not connections.make_room(held, "10.0.0.1")
     assert connections.make_room(held, "10.0.0.2")
+    assert not transport.abort.called
 
 
 def test_an_upload_that_trickles_loses_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,6 +216,34 @@ def test_who_does_not_take_the_frames_loses_the_place(tmp_path: Path, monkeypatc
                 await asyncio.sleep(0.1)
             assert b"HTTP/1.1 415" in await answer_to(port, again)
             assert len(network.sizes) < 50
+
+    asyncio.run(scenario())
+
+
+ON_LINUX = pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux ends such connections")
+
+
+@pytest.mark.parametrize("seconds", [pytest.param(1, marks=ON_LINUX), 60])
+def test_who_does_not_read_pages_is_cut_off(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+    """By the system after a while, or as soon as another connection needs the room."""
+    monkeypatch.setattr(serve_connections, "UNREAD_SECONDS", seconds)
+    monkeypatch.setattr(serve_connections, "MAX_OF_ADDRESS", 100 if seconds == 1 else 2)
+    monkeypatch.setattr(serve_server, "HEADER_SECONDS", 60)
+    several = 2000 * request(b"/page.js").replace(b"Connection: close\r\n", b"")
+
+    async def scenario() -> None:
+        async with port_of_server() as port, peers_of(port, 2) as (deaf, other):
+            deaf.writer.transport.pause_reading()
+            deaf.writer.write(several)
+            await asyncio.sleep(0.3)
+            assert (await answer_to(port, request())).startswith(b"HTTP/1.1 200")
+            deadline = time.monotonic() + 20
+            while not deaf.writer.is_closing():  # what it writes meets a connection that is no more
+                assert time.monotonic() < deadline
+                with suppress(ConnectionError):
+                    deaf.writer.write(b"x")
+                await asyncio.sleep(0.1)
+            await other.close()
 
     asyncio.run(scenario())
 
