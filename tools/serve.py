@@ -34,8 +34,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def run(args: argparse.Namespace) -> None:
     """Serve until SIGINT (Ctrl-C) or SIGTERM."""
     require("aiohttp", "serve")
-    from paddlevideo.serve.app import make_app, serve
+    from paddlevideo.serve.app import make_app
     from paddlevideo.serve.network import SharedNetwork
+    from paddlevideo.serve.server import serve
 
     if not 0 < args.max_upload <= MOST_UPLOAD or not 0 <= args.port <= MOST_PORT:
         raise ValueError(

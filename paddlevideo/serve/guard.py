@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from itertools import chain
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -18,6 +19,17 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+
+
+@web.middleware
+async def only_text(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Middleware that refuses a path or a header that is not UTF-8, which no browser sends."""
+    parts = [request.raw_path.encode(errors="surrogateescape"), *chain.from_iterable(request.raw_headers)]
+    if not all(map(_is_utf8, parts)):
+        raise web.HTTPBadRequest(
+            text="expected a path and headers in UTF-8, got other bytes; open the page in a browser"
+        )
+    return await handler(request)
 
 
 def only_own_page(host: str) -> Middleware:
@@ -48,6 +60,14 @@ def only_own_page(host: str) -> Middleware:
 async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
     """Tell the browser to load nothing from elsewhere and to show the page within no other."""
     response.headers.update(HEADERS)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def is_address(name: str) -> bool:

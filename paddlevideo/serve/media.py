@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import re
-import struct
 import threading
 import time
+from base64 import b64encode
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
+from paddlevideo.loader.media.containers import PROBE_BYTES, begins_like_video
 from paddlevideo.loader.media.frame_folder import decode_picture
 from paddlevideo.loader.media.frame_source import DEFAULT_FPS
-from paddlevideo.loader.media.live import FrameStream, TimedFrame
+from paddlevideo.loader.media.live import FrameStream, StoredStream, TimedFrame
+from paddlevideo.loader.media.picture_header import JPEG_START, read_picture_header
 from paddlevideo.loader.media.video_file import claimed_size
 from paddlevideo.types import Frames
+from paddlevideo.utils.drawing import encode_picture, fit_picture
 
 MAX_PIXELS = 3840 * 2160
 WAITING_PICTURES = 4  # of a camera that wait to be decoded
-_START_BYTES = 189
-_VIDEO_START = re.compile(  # playlists name other files, which would be opened, so only these are let through
-    rb"....(?:ftyp|moov|mdat|wide|free|skip)"  # mp4, mov
-    rb"|\x1aE\xdf\xa3"  # Matroska, WebM
-    rb"|RIFF....AVI |OggS|FLV\x01"
-    rb"|\x30\x26\xb2\x75\x8e\x66\xcf\x11"  # ASF, WMV
-    rb"|\0\0\x01[\0\xb0\xb3\xb5\xb6\xba]|\0\0\0\x01"  # MPEG streams and elementary streams
-    rb"|G.{187}G",  # MPEG transport stream
-    re.DOTALL,
-)
-_SIZE_MARKERS = {0xC0, 0xC1, 0xC2}  # of a JPEG: baseline, extended, progressive
-_NO_LENGTH = {0x01, *range(0xD0, 0xD9)}  # markers without a segment
 
 
 class CameraStream(FrameStream):
@@ -75,32 +65,42 @@ class CameraStream(FrameStream):
             self._changed.notify()
 
 
+class UploadedStream(StoredStream):
+    """A video that a browser sent; any of its frames may be larger than the file says."""
+
+    def __iter__(self) -> Iterator[TimedFrame]:
+        """The frames.
+
+        Raises:
+            ValueError: a frame cannot be decoded, or is too large.
+        """
+        for number, frame in enumerate(super().__iter__(), start=1):
+            height, width = frame.picture.shape[:2]
+            check_pixels(height, width, f"frame {number} of the video")
+            yield frame
+
+
 def read_jpeg(data: bytes) -> Frames:
     """The picture `[H, W, 3]` of the content of a JPEG file; its size is checked before it is decoded.
 
     Raises:
         ValueError: not a complete JPEG picture, or too large a one.
     """
-    size = jpeg_size(data)
-    if size is None:
-        raise ValueError(f"picture of the camera: expected a JPEG picture, got {len(data)} other bytes")
-    check_pixels(*size, "picture of the camera")
-    return decode_picture(data, "picture of the camera", "send it whole")
+    where = "picture of the camera"
+    if not data.startswith(JPEG_START):
+        raise ValueError(f"{where}: expected a JPEG picture, got {len(data)} other bytes")
+    try:
+        header = read_picture_header(data)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}; send baseline or progressive JPEG pictures, each of them whole") from error
+    check_pixels(header.height, header.width, where)
+    return decode_picture(data[: header.end], where, "send it whole")
 
 
-def jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Height and width that the head of a JPEG file tells; None if it is not one."""
-    place = 2 if data[:2] == b"\xff\xd8" else len(data)
-    while place + 9 <= len(data) and data[place] == 0xFF:
-        marker = data[place + 1]
-        if marker in _SIZE_MARKERS:
-            height, width = struct.unpack_from(">HH", data, place + 5)
-            return height, width
-        if marker == 0xFF:  # fills a gap
-            place += 1
-        else:
-            place += 2 if marker in _NO_LENGTH else 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return None
+def encode_frame(frame: Frames, limit: int) -> str:
+    """A frame `[H, W, 3]` as the content of a JPEG file in base64, made smaller if a side is above `limit` pixels."""
+    small = fit_picture(frame, (limit, limit)) if max(frame.shape[:2]) > limit else frame
+    return b64encode(encode_picture(small, "jpg")).decode()
 
 
 def check_video(path: Path) -> None:
@@ -110,9 +110,9 @@ def check_video(path: Path) -> None:
         ValueError: it is not.
     """
     with path.open("rb") as file:
-        start = file.read(_START_BYTES)
-    if not _VIDEO_START.match(start):
-        raise ValueError("not a video; expected mp4, mov, webm, mkv, avi, mpeg, ogg, flv or wmv")
+        start = file.read(PROBE_BYTES)
+    if not begins_like_video(start):
+        raise ValueError("not a video; expected mp4, mov, webm, mkv, avi, mpeg, ts, m2ts, ogg, flv or wmv")
     check_pixels(*claimed_size(path), "video")
 
 

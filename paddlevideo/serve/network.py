@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from paddlevideo.loader.media.live import FrameStream
+from paddlevideo.serve.media import encode_frame
 from paddlevideo.tasks.answers import BoxAnswers
 from paddlevideo.tasks.answers.base import check_threshold
 from paddlevideo.tasks.predictor import Predictor
@@ -18,9 +19,43 @@ from paddlevideo.tasks.tracks import TubeLinker
 from paddlevideo.tasks.writers import dropped_lines, frame_line, sure_detections
 from paddlevideo.types import Arrays, Meta, Sample
 
+T = TypeVar("T")
+
 
 class BusyError(RuntimeError):
     """There are as many sessions as there may be."""
+
+
+class Session:
+    """A place among those that use the network; made and used in the event loop."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()  # for its threads
+        self._ended = asyncio.get_running_loop().create_future()
+
+    def end(self) -> None:
+        """End its threads, and whatever waits for a result."""
+        self.stop.set()
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    async def result(self, work: Awaitable[T], seconds: float | None = None) -> T:
+        """The result of something that is given up when the session ends.
+
+        Raises:
+            ConnectionAbortedError: the session ended first.
+            ConnectionResetError: it took longer than `seconds`.
+        """
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait({task, self._ended}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if self._ended.done():
+                raise ConnectionAbortedError("the server was stopped before the end; start it again, and try again")
+            if not task.done():
+                raise ConnectionResetError(f"nothing moved for {seconds:g} s")
+            return task.result()
+        finally:
+            task.cancel()
 
 
 class SharedNetwork:
@@ -51,61 +86,72 @@ class SharedNetwork:
         self.predictor, self.threshold, self.max_sessions = predictor, threshold, max_sessions
         self._turns = ThreadPoolExecutor(1, "network")
         self._frames = ThreadPoolExecutor(max_sessions, "frames")
-        self._sessions: set[threading.Event] = set()
+        self._sessions: set[Session] = set()
 
     @contextmanager
-    def session(self) -> Iterator[threading.Event]:
-        """A place among the sessions, and the event that ends its threads, which is set when the context ends.
+    def session(self) -> Iterator[Session]:
+        """A place among the sessions, which ends with the context.
 
         Raises:
             BusyError: all places are taken.
         """
         if len(self._sessions) >= self.max_sessions:
             raise BusyError(f"all {self.max_sessions} places are taken; try again when another browser is through")
-        stop = threading.Event()
-        self._sessions.add(stop)
+        session = Session()
+        self._sessions.add(session)
         try:
-            yield stop
+            yield session
         finally:
-            stop.set()
-            self._sessions.discard(stop)
+            session.end()
+            self._sessions.discard(session)
 
     async def lines(
-        self, stream: FrameStream, stop: threading.Event, realtime: bool
+        self, stream: FrameStream, session: Session, realtime: bool, pictures: int | None = None
     ) -> AsyncGenerator[dict[str, Any], None]:
         """The lines about a stream's frames, those that `tools/predict.py` writes.
 
         Args:
             stream: the frames.
-            stop: of the session.
+            session: whose frames they are.
             realtime: drop the frame that waits for the network when the next one comes.
+            pictures: width and height in pixels that no picture exceeds; with it every line has its frame as `picture`,
+                a JPEG file in base64.
 
         Raises:
             ValueError: a frame cannot be decoded.
-            ConnectionAbortedError: `stop` was set before the end.
+            ConnectionAbortedError: the session ended first.
         """
-        loop, linker = asyncio.get_running_loop(), TubeLinker()
-        samples = samples_ahead(self.predictor, stream, StreamOptions(realtime=realtime), stop)
-        while (ready := await loop.run_in_executor(self._frames, self._next, samples)) is not None:
-            sample, inputs, meta = ready
-            (prediction,) = await loop.run_in_executor(self._turns, self.predictor.batch, inputs, meta)
+        linker = TubeLinker()
+        samples = samples_ahead(self.predictor, stream, StreamOptions(realtime=realtime), session.stop)
+        while (ready := await self._in_thread(session, self._frames, self._next, samples, pictures)) is not None:
+            sample, inputs, meta, picture = ready
+            (prediction,) = await self._in_thread(session, self._turns, self.predictor.batch, inputs, meta)
             for line in dropped_lines(sample):
                 yield line
             found = sure_detections(sample["meta"], prediction, self.threshold, linker)
-            yield frame_line(sample["meta"], found, self.predictor.classes)
-        if stop.is_set():
-            raise ConnectionAbortedError("the server was stopped before the end; start it again, and try again")
+            yield frame_line(sample["meta"], found, self.predictor.classes) | picture
 
     def end_sessions(self) -> None:
         """Let all sessions end soon, with an error."""
-        for stop in self._sessions:
-            stop.set()
+        for session in self._sessions:
+            session.end()
 
     def close(self) -> None:
         """End the threads; no session is open any more."""
         self._frames.shutdown()
-        self._turns.shutdown()
+        self._turns.shutdown(cancel_futures=True)
 
-    def _next(self, samples: Iterator[Sample]) -> tuple[Sample, Arrays, list[Meta]] | None:
+    async def _in_thread(
+        self, session: Session, threads: Executor, function: Callable[..., T], *arguments: object
+    ) -> T:
+        return await session.result(asyncio.get_running_loop().run_in_executor(threads, function, *arguments))
+
+    def _next(
+        self, samples: Iterator[Sample], pictures: int | None
+    ) -> tuple[Sample, Arrays, list[Meta], dict[str, str]] | None:
+        """The next sample with its inputs and meta, and what its line says more; None after the last."""
         sample = next(samples, None)
-        return None if sample is None else (sample, *stack([sample], self.predictor.input))
+        if sample is None:
+            return None
+        picture = {} if pictures is None else {"picture": encode_frame(sample["frame"], pictures)}
+        return sample, *stack([sample], self.predictor.input), picture

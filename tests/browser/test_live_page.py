@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from paddlevideo.serve.app import make_app
 from paddlevideo.serve.network import SharedNetwork
+from paddlevideo.types import Arrays
 from tests.browser.chromium import Tab, open_tab
 from tests.tasks.streams import ClipReader, made_predictor, predicted_lines, read_lines, write_video
 
@@ -102,6 +103,125 @@ def test_a_video_that_the_browser_cannot_play_gets_boxes_too(tmp_path: Path) -> 
             assert "cannot show the video itself" in text and "25 frames" in text
             assert await tab.evaluate(DRAWN) is not None
             assert tab.complaints == []
+
+    asyncio.run(scenario())
+
+
+LEFT_OF_ACTOR = [40 + 20 * number for number in range(12)]  # pixels of 640, of which the network sees 32 columns
+BRIGHT = """(() => {  // left, top, right, bottom of what is bright in the picture, as fractions, and the mean of all
+  const {width, height} = part.picture;
+  const copy = new OffscreenCanvas(width, height).getContext("2d", {willReadFrequently: true});
+  copy.drawImage(part.picture, 0, 0);
+  const pixels = copy.getImageData(0, 0, width, height).data;
+  let [left, top, right, bottom, sum] = [width, height, -1, -1, 0];
+  for (let place = 0; place < width * height; place++) {
+    const x = place % width, y = Math.floor(place / width);
+    sum += pixels[4 * place] / width / height;
+    if (pixels[4 * place] < 150) continue;
+    [left, top] = [Math.min(left, x), Math.min(top, y)];
+    [right, bottom] = [Math.max(right, x + 1), Math.max(bottom, y + 1)];
+  }
+  return [left / width, top / height, right / width, bottom / height, sum];
+})()"""
+
+
+class ActorFinder(ClipReader):
+    """Answers so that the made predictor's box lies on the bright actor of every frame."""
+
+    def __call__(self, inputs: Arrays) -> Arrays:
+        super().__call__(inputs)
+        bright = (inputs["clip"].mean(1) > 0.6).any(2)  # [B, T, W]
+        return {"grey": 1000 * bright.argmax(2) / bright.shape[2]}
+
+
+def video_of_actor(path: Path, codec: str) -> Path:
+    """A bright actor who walks to the right through a grey room of 480x640."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 25, (640, 480))
+    for left in LEFT_OF_ACTOR:
+        frame = np.full((480, 640, 3), 70, np.uint8)
+        frame[120:360, left : left + 160] = 230
+        writer.write(frame)
+    writer.release()
+    return path
+
+
+async def compare_with_actor(tab: Tab, frame: int) -> None:
+    """Check that a frame is shown with its actor where the video has him, and with the box on the actor."""
+    left = LEFT_OF_ACTOR[frame - 1] / 640
+    *actor, mean = await tab.evaluate(BRIGHT)
+    assert actor == pytest.approx([left, 0.25, left + 0.25, 0.75], abs=0.02)
+    assert mean > 60
+    box = await tab.evaluate(DRAWN)
+    assert (box[0], box[3]) == pytest.approx((left, 0.75), abs=0.02)
+    assert box[2] >= left + 0.25 - 0.02 and box[1] < 0.25  # the name is above the box
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(("name", "codec"), [("walk.mp4", "mp4v"), ("walk.avi", "MJPG")])
+def test_frames_of_a_video_that_the_browser_cannot_play_come_from_the_server(
+    tmp_path: Path, name: str, codec: str, width: int
+) -> None:
+    gate = threading.Event()
+    network = ActorFinder(before=lambda number: number == 7 and gate.wait(60))
+
+    async def scenario() -> None:
+        async with live_page(tmp_path, width, network=network) as tab:
+            await tab.choose_file("#file", video_of_actor(tmp_path / name, codec))
+            await tab.until("player.painted?.line.frame === 6")
+            await compare_with_actor(tab, 6)
+            assert await tab.evaluate("part.picture.width") <= min(width, 640)
+            gate.set()
+            await tab.until("document.body.dataset.state === 'done'")
+            text = await tab.evaluate("part.status.innerText")
+            assert "cannot show the video itself" in text and "12 frames answered" in text
+            for frame in (12, 2):  # it plays again and again
+                await tab.until(f"player.painted.line.frame === {frame}")
+            await tab.evaluate("part.play.click()")
+            assert await tab.evaluate("part.play.innerText") == "Play"
+            await tab.evaluate("part.position.value = 0.3, part.position.dispatchEvent(new Event('input'))")
+            await tab.until("player.painted.line.frame === 8")
+            await compare_with_actor(tab, 8)
+            assert await tab.evaluate("part.clock.innerText") == "0.3 s"
+            assert await tab.evaluate("document.documentElement.scrollWidth") <= width
+            await tab.photograph(tmp_path / f"frames_{width}.png")
+            lines = read_lines(await downloaded(tab, tmp_path, "walk.jsonl"))
+            assert [line["frame"] for line in lines] == list(range(1, 13))
+            assert all(line.keys() == {"frame", "time", "size", "detections"} for line in lines)
+            assert tab.complaints == []
+
+    asyncio.run(scenario())
+
+
+def test_a_video_that_fails_while_it_plays_is_asked_for_again_with_its_frames(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with live_page(tmp_path) as tab:
+            await tab.choose_file("#file", playable_video(tmp_path / "walk.webm"))
+            await tab.until("document.body.dataset.state === 'done'")
+            assert await tab.evaluate("part.player.hidden && player.painted === null")
+            await tab.evaluate("part.video.dispatchEvent(new Event('error'))")
+            await tab.until("player.painted?.line.frame === 20")
+            assert "the server sends its frames" in await tab.evaluate("part.status.innerText")
+            assert await tab.evaluate("part.video.src") == ""
+            await tab.choose_file("#file", playable_video(tmp_path / "next.webm"))
+            await tab.until("document.body.dataset.state === 'done' && name === 'next'")
+            assert await tab.evaluate("part.player.hidden && player.painted === null && part.picture.width === 1")
+            assert tab.complaints == []
+
+    asyncio.run(scenario())
+
+
+def test_pictures_that_are_kept_are_bounded_and_evenly_spaced(tmp_path: Path) -> None:
+    keep_many = """(() => {
+      const picture = btoa("x".repeat(1e6));
+      for (let place = 0; place < 300; place++) keepPicture({ time: place, picture });
+      const times = player.pictures.map(({ time }) => time);
+      player = newPlayer();
+      return times;
+    })()"""
+
+    async def scenario() -> None:
+        async with live_page(tmp_path) as tab:
+            assert await tab.evaluate(keep_many) == list(range(0, 300, 8))
 
     asyncio.run(scenario())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import struct
 import tempfile
 import threading
 import time
@@ -110,7 +111,8 @@ def test_a_video_that_is_too_large_is_refused(told: bool) -> None:
     asyncio.run(scenario())
 
 
-WIDE = b"\xff\xd8\xff\xc0\x00\x11\x08" + b"\x40\x00" * 2  # the head of a JPEG of 16384x16384
+_NARROW = cv2.imencode(".jpg", picture(1))[1].tobytes()
+WIDE = _NARROW.replace(struct.pack(">HH", 48, 64), struct.pack(">HH", 16384, 16384), 1)  # in its header
 
 
 @pytest.mark.parametrize(

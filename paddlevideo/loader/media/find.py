@@ -5,14 +5,11 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
+from paddlevideo.loader.media.containers import VIDEO_SUFFIXES
 from paddlevideo.loader.media.frame_folder import PICTURE_SUFFIXES
 from paddlevideo.utils.logging import logger
 from paddlevideo.utils.names import check_path, is_hidden, visible
 
-VIDEO_SUFFIXES = {
-    ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts",
-    ".webm", ".wmv",
-}  # fmt: skip
 SHOWN = 8  # names
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from paddlevideo.loader.media.frame_source import DEFAULT_FPS, FrameSource
-from paddlevideo.loader.media.picture_end import picture_end
+from paddlevideo.loader.media.picture_header import read_picture_header
 from paddlevideo.types import Frames
 from paddlevideo.utils.names import is_hidden
 
@@ -33,13 +33,16 @@ def decode_picture(data: bytes, where: str, remedy: str) -> Frames:
         ValueError: not a complete picture, or one that is too large.
     """
     # Versions of OpenCV fill what is missing of a picture with grey and say nothing, hence the look for its end.
-    end = picture_end(data)
     try:
-        frame = None if end is None else cv2.imdecode(np.frombuffer(data, np.uint8, end), cv2.IMREAD_COLOR)
+        end = read_picture_header(data).end
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}; {remedy}") from None
+    try:
+        frame = cv2.imdecode(np.frombuffer(data, np.uint8, end), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise ValueError(f"{where}: cannot be decoded, it may be too large ({error.err}); {remedy}") from error
     if frame is None:
-        raise ValueError(f"{where}: not a complete JPEG or PNG picture ({len(data)} bytes); {remedy}")
+        raise ValueError(f"{where}: not a JPEG or PNG picture that can be decoded ({len(data)} bytes); {remedy}")
     return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 

@@ -3,6 +3,9 @@
 const PICTURES_A_SECOND = 25; // of the camera
 const PICTURE_WIDTH = 640; // at most, as the network sees less
 const RATE_WINDOW = 3000; // milliseconds
+const LARGEST_PICTURE = 1920; // pixels a side that the server is asked for
+const KEPT_BYTES = 64e6; // of pictures from the server, so that they can be played again
+const LOAD_PATIENCE = 1500; // milliseconds for the first frame of a video whose header the browser could read
 
 const part = Object.fromEntries([...document.querySelectorAll("[id]")].map((element) => [element.id, element]));
 const context = part.boxes.getContext("2d");
@@ -14,6 +17,7 @@ let lines = []; // all that came, in order
 let answered = []; // those that are not of dropped frames
 let moments = []; // when the latest of them came
 let shown = null; // line that is drawn
+let player = newPlayer(); // of the frames that the server sends of a video that the browser cannot play
 
 function say(state, text) {
   document.body.dataset.state = state;
@@ -69,29 +73,100 @@ function drawBox(found, [height, width], scale) {
   context.fillText(text, x + 4 * scale, y + 13 * scale);
 }
 
-// The last line up to a time of the video, in seconds
-function lineAt(time) {
+// The last of some lines or pictures up to a time of the video, in seconds
+function lastUpTo(time, list) {
   let low = 0;
-  let high = answered.length;
+  let high = list.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (answered[middle].time <= time) low = middle + 1;
+    if (list[middle].time <= time) low = middle + 1;
     else high = middle;
   }
-  return answered[low - 1] ?? null;
+  return list[low - 1] ?? null;
 }
 
-function followPlayback() {
-  const line = part.video.src && !part.video.error ? lineAt(part.video.currentTime) : shown;
-  if (line !== shown) draw(line);
+function followPlayback(now) {
+  if (player.wanted) followPictures(now);
+  else {
+    const line = part.video.src && !part.video.error ? lastUpTo(part.video.currentTime, answered) : shown;
+    if (line !== shown) draw(line);
+  }
   requestAnimationFrame(followPlayback);
+}
+
+// Pictures from the server: each is drawn together with its own boxes
+
+function newPlayer() {
+  return { pictures: [], bytes: 0, step: 1, count: 0, wanted: null, painted: null, painting: false, playing: false, now: 0 };
+}
+
+// Takes the picture out of a line; when too many bytes are kept, every other picture is given up
+function keepPicture(line) {
+  const bytes = Uint8Array.from(atob(line.picture), (letter) => letter.charCodeAt(0));
+  delete line.picture;
+  player.wanted = { time: line.time, line, blob: new Blob([bytes], { type: "image/jpeg" }) };
+  if (player.count++ % player.step) return;
+  player.pictures.push(player.wanted);
+  player.bytes += bytes.length;
+  if (player.bytes <= KEPT_BYTES) return;
+  player.step *= 2;
+  player.pictures = player.pictures.filter((_, place) => place % 2 === 0);
+  player.bytes = player.pictures.reduce((sum, { blob }) => sum + blob.size, 0);
+}
+
+async function paint(picture) {
+  const owner = player;
+  owner.painting = true;
+  const bitmap = await createImageBitmap(picture.blob);
+  if (owner === player) {
+    [part.picture.width, part.picture.height] = [bitmap.width, bitmap.height];
+    part.picture.getContext("2d").drawImage(bitmap, 0, 0);
+    draw(picture.line);
+    owner.painted = picture;
+  }
+  bitmap.close();
+  owner.painting = false;
+}
+
+function followPictures(now) {
+  const seconds = (now - player.now) / 1000;
+  player.now = now;
+  if (player.playing) {
+    const time = part.position.valueAsNumber + seconds;
+    seek(time < part.position.max ? time : 0);
+  }
+  if (player.wanted !== player.painted && !player.painting) paint(player.wanted);
+}
+
+function seek(time) {
+  part.position.value = time;
+  part.clock.textContent = `${part.position.valueAsNumber.toFixed(1)} s`;
+  player.wanted = lastUpTo(part.position.valueAsNumber, player.pictures) ?? player.pictures[0];
+}
+
+function setPlaying(playing) {
+  player.playing = playing;
+  part.play.textContent = playing ? "Pause" : "Play";
+}
+
+// Lets the user play what has come, which lasts as long as its frames are shown
+function offerPlayer() {
+  part.player.hidden = player.pictures.length === 0;
+  if (part.player.hidden) return;
+  const { time } = player.pictures.at(-1);
+  part.position.max = time + time / Math.max(1, player.pictures.length - 1);
+  part.position.value = time;
+  setPlaying(false);
 }
 
 // What both sources share
 
 function begin(text) {
+  run?.abort();
   run = new AbortController();
   [lines, answered, moments] = [[], [], []];
+  player = newPlayer();
+  [part.picture.width, part.player.hidden] = [1, true];
   part.rate.textContent = "";
   draw(null);
   say("busy", text);
@@ -100,6 +175,7 @@ function begin(text) {
 
 function take(line) {
   if (line.error) throw new Error(line.error);
+  if (line.picture) keepPicture(line);
   lines.push(line);
   if (line.dropped) return;
   answered.push(line);
@@ -121,6 +197,7 @@ function end(state, text) {
   run?.abort();
   run = null;
   part.video.controls = part.video.src !== "";
+  offerPlayer();
   const rest = lines.length - answered.length;
   const counts = `${answered.length} frames answered${rest ? `, ${rest} dropped` : ""}.`;
   say(state, lines.length ? `${text} ${counts}` : text);
@@ -142,9 +219,12 @@ async function* readLines(body) {
   }
 }
 
-// Gives the player a file or a camera; resolves when it knows whether it can play that
+// Gives the video element a file or a camera; resolves when it knows whether it can play that
 function load({ file = null, media = null }) {
-  const ready = new Promise((resolve) => (part.video.onloadedmetadata = part.video.onerror = resolve));
+  const ready = new Promise((resolve) => {
+    part.video.onloadeddata = part.video.onerror = resolve;
+    part.video.onloadedmetadata = () => setTimeout(resolve, LOAD_PATIENCE); // some telephones load no frame unasked
+  });
   if (part.video.src) URL.revokeObjectURL(part.video.src);
   part.video.removeAttribute("src");
   part.video.controls = false;
@@ -154,29 +234,43 @@ function load({ file = null, media = null }) {
   return ready;
 }
 
-function showFrame(line) {
-  if (part.video.error) draw(line);
-  else if (!part.video.seeking) part.video.currentTime = line.time + 0.001; // rounded times may be early
+// Loads a file; true if the browser can play it
+async function canPlay(file) {
+  await load({ file });
+  return !part.video.error && part.video.videoWidth > 0;
 }
 
-async function predictFile(file) {
+function showFrame(line) {
+  if (part.video.src && !part.video.seeking) part.video.currentTime = line.time + 0.001; // rounded times may be early
+}
+
+function addressFor(blind) {
+  const side = Math.max(part.stage.clientWidth, part.stage.clientHeight) * window.devicePixelRatio;
+  return blind ? `video?pictures=${Math.min(LARGEST_PICTURE, Math.ceil(side))}` : "video";
+}
+
+async function predictFile(file, playable = true) {
   if (file.size > facts.max_upload) {
     return say("error", `${file.name} has ${megabytes(file.size)}, the server takes ${megabytes(facts.max_upload)}.`);
   }
   const signal = begin(`Sending ${file.name}…`);
   name = file.name.replace(/\.[^.]*$/, "");
   try {
-    await load({ file });
-    const blind = part.video.error ? " This browser cannot show the video itself." : "";
-    const response = await fetch("video", { method: "POST", body: file, signal });
+    const blind = !(playable && (await canPlay(file)));
+    if (signal.aborted) return;
+    if (blind) load({}); // nothing, so that what is shown comes from the server alone
+    else part.video.onerror = () => predictFile(file, false); // a later frame is damaged or of another kind
+    const remark = blind ? " This browser cannot show the video itself; the server sends its frames." : "";
+    const response = await fetch(addressFor(blind), { method: "POST", body: file, signal });
     if (!response.ok) throw new Error(await response.text());
-    say("busy", `Looking at ${file.name}.${blind}`);
+    say("busy", `Looking at ${file.name}.${remark}`);
     for await (const line of readLines(response.body)) {
       take(line);
       showFrame(line);
     }
-    end("done", `Done.${blind}`);
-    await part.video.play().catch(() => {}); // what cannot be shown was said above
+    end("done", `Done.${remark}`);
+    if (blind) setPlaying(true);
+    else await part.video.play().catch(() => {}); // the browser says why on the video
   } catch (error) {
     if (!signal.aborted) fail(error);
   }
@@ -277,6 +371,8 @@ async function start() {
   part.stop.addEventListener("click", () => end("done", "Stopped."));
   part.download.addEventListener("click", download);
   part.threshold.addEventListener("input", showThreshold);
+  part.play.addEventListener("click", () => setPlaying(!player.playing));
+  part.position.addEventListener("input", () => seek(part.position.valueAsNumber));
   window.addEventListener("resize", () => facts && draw(shown));
   try {
     facts = await (await fetch("facts")).json();

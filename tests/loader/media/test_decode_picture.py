@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from paddlevideo.loader.media.frame_folder import decode_picture
-from paddlevideo.loader.media.picture_end import picture_end
+from paddlevideo.loader.media.picture_header import read_picture_header
 
 NOISE = np.random.default_rng(0).integers(0, 255, (40, 56, 3), np.uint8)
 
@@ -41,29 +41,15 @@ KINDS = {
 @pytest.mark.parametrize("trailer", [b"", b"\0" * 9, b"\n", b"SEFT\xff\xd8\xff", KINDS["baseline"], KINDS["png"]])
 def test_what_follows_a_picture_is_ignored(kind: str, trailer: bytes) -> None:
     data = KINDS[kind]
-    assert picture_end(data + trailer) == len(data)
+    assert read_picture_header(data + trailer).end == len(data)
     picture = decode_picture(data + trailer, "a.jpg", "mend it")
     np.testing.assert_array_equal(picture, decode_picture(data, "a.jpg", "mend it"))
     assert picture.shape == NOISE.shape
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_picture_that_is_cut_off_has_no_end(kind: str) -> None:
-    data = KINDS[kind]
-    assert [picture_end(data[:length]) for length in range(len(data))] == [None] * len(data)
 
 
 def test_several_pictures_in_a_file_are_the_first() -> None:
     stream = io.BytesIO()
     Image.fromarray(NOISE).save(stream, "MPO", save_all=True, append_images=[Image.fromarray(NOISE[::-1])])
     data = stream.getvalue()
-    end = picture_end(data)
-    assert end is not None and end < len(data)
+    assert read_picture_header(data).end < len(data)
     assert np.abs(decode_picture(data, "a.jpg", "mend it").astype(int) - NOISE).mean() < 60
-
-
-@pytest.mark.parametrize(
-    "data", [b"", b"GIF89a", b"\xff\xd8", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe1\xff"]
-)
-def test_no_picture(data: bytes) -> None:
-    assert picture_end(data) is None
