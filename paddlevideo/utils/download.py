@@ -114,7 +114,6 @@ def _download(url: str, partial: Path) -> None:
             partial.unlink()
             logger.info("%s: %s; fetching all of it", without_secrets(url), error)
         except HTTPError as error:
-            error.close()
             if error.code == RANGE_NOT_SATISFIABLE and have:  # all of it is here
                 return
             if error.code not in BUSY or attempt == ATTEMPTS:

@@ -110,7 +110,11 @@ def open_url(url: str, headers: dict[str, str], deadline: Deadline, timeout: flo
     ):
         opener.add_handler(handler)
     request = Request(url, headers={"Accept-Encoding": "identity", **headers}, method=method)
-    return opener.open(request, timeout=timeout)
+    try:
+        return opener.open(request, timeout=timeout)
+    except HTTPError as error:
+        error.close()
+        raise
 
 
 class _Http(HTTPHandler):
@@ -156,6 +160,7 @@ class _Redirects(HTTPRedirectHandler):
         """The request at the new address."""
         old, new = urlsplit(req.full_url), urlsplit(newurl)
         if new.scheme not in SCHEMES:
+            fp.close()
             raise URLError(f"redirected to {new.scheme}://, expected http or https")
         request = super().redirect_request(req, fp, code, msg, headers, newurl)
         if request is not None and ((old.hostname, old.port) != (new.hostname, new.port) or old.scheme != new.scheme):

@@ -16,12 +16,13 @@ import random
 import socket
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from paddlevideo.utils import processes
 from paddlevideo.utils.command import command_line
 from paddlevideo.utils.files import output_folder
 from paddlevideo.utils.logging import logger
@@ -85,6 +86,26 @@ def claim(folder: str | Path, names: Iterable[str] = ()) -> Iterator[Claim]:
         time.sleep(random.uniform(0.01, 0.1))  # of two that saw each other, one is first next time  # nosec B311
     assert other is not None
     raise InUseError(_message(folder, *other))
+
+
+@contextmanager
+def claim_for_all(folder: str | Path) -> Iterator[None]:
+    """Let the first of the processes of a job claim a folder for all of them.
+
+    Raises:
+        OSError: it cannot, see `claim`; all raise it.
+    """
+    with ExitStack() as held:
+        failure: OSError | None = None
+        if processes.is_first():
+            try:
+                held.enter_context(claim(folder))
+            except OSError as error:
+                failure = error
+        failure = processes.gather(failure)[0]
+        if failure is not None:
+            raise failure
+        yield
 
 
 @contextmanager
