@@ -18,7 +18,7 @@ from paddlevideo.tasks.trainer import Trainer
 from paddlevideo.utils import processes
 from paddlevideo.utils.command import chosen_config, run_command
 from paddlevideo.utils.device import use_device
-from paddlevideo.utils.files import output_folder
+from paddlevideo.utils.locks import claim_for_all
 from paddlevideo.utils.logging import start_logging
 from paddlevideo.utils.plugins import add_plugin_argument
 
@@ -85,16 +85,18 @@ def run(args: argparse.Namespace) -> None:
         start_logging()
         export_weights(config, args.weights, Path(config.output_dir) / "inference")
     elif args.test:
-        start_logging(output_folder(config.output_dir) / "test.log")
-        if args.model is None:
-            test(config, args.weights)
-        else:
-            measure(config, Predictor.from_export(args.model, **options))
+        with claim_for_all(Path(config.output_dir) / "test"):
+            start_logging(Path(config.output_dir) / "test.log")
+            if args.model is None:
+                test(config, args.weights)
+            else:
+                measure(config, Predictor.from_export(args.model, **options))
     else:
         if args.resume and args.weights is not None:
             raise ValueError("--resume continues from a checkpoint in output_dir; leave out -w")
-        start_logging(output_folder(config.output_dir) / "train.log")
-        Trainer(config, args.weights, validate=args.validate, resume=args.resume, profile=args.profile).fit()
+        with claim_for_all(config.output_dir):
+            start_logging(Path(config.output_dir) / "train.log")
+            Trainer(config, args.weights, validate=args.validate, resume=args.resume, profile=args.profile).fit()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

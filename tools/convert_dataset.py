@@ -18,6 +18,7 @@ from paddlevideo.formats.base import parse_size
 from paddlevideo.formats.text import read_classes
 from paddlevideo.registry import FORMATS
 from paddlevideo.utils.command import run_command
+from paddlevideo.utils.locks import claim
 
 FORMAT_NAMES = {key.removesuffix("Format").lower(): key for key in FORMATS}
 WRITABLE = [name for name, key in FORMAT_NAMES.items() if issubclass(FORMATS.get(key), WritableFormat)]
@@ -88,7 +89,8 @@ def run(arguments: Sequence[str] | None) -> None:
         args.annotation_size,
         args.all_annotated,
     )
-    convert([reader.read(source) for source in args.sources], writer, args.output, choices)
+    with claim(args.output):
+        convert([reader.read(source) for source in args.sources], writer, args.output, choices)
 
 
 def build(name: str, options: Iterable[tuple[str, Any]]) -> Any:

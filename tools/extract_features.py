@@ -13,6 +13,7 @@ from paddlevideo.tasks.feature_bank import extract
 from paddlevideo.tasks.feature_files import extract_files
 from paddlevideo.utils.command import chosen_config, run_command
 from paddlevideo.utils.device import use_device
+from paddlevideo.utils.locks import claim
 from paddlevideo.utils.logging import start_logging
 from paddlevideo.utils.plugins import add_plugin_argument
 
@@ -37,7 +38,8 @@ def run(arguments: Sequence[str] | None) -> None:
     use_device(args.device)
     config = chosen_config(args.config, args.weights, plugins=args.plugin)
     if args.input is None:
-        extract(config, args.weights, args.output, args.every)
+        with claim(args.output):
+            extract(config, args.weights, args.output, args.every)
     else:
         extract_files(config, args.weights, args.input, args.output, args.every)
 

@@ -43,6 +43,7 @@ class CheckpointStore:
     def __init__(self, folder: Path, keep: int) -> None:
         self.folder, self.keep = folder, keep
         self.root = folder / CHECKPOINTS
+        self.newest_saved = ""  # by this process, or that it goes on from
         for link in (folder / LAST, folder / BEST):
             if link.is_dir() and not link.is_symlink():
                 raise ValueError(
@@ -65,6 +66,11 @@ class CheckpointStore:
             facts: what the run was made with.
             is_best: whether it is the best so far.
         """
+        if not self.folder.is_dir() or (self.newest_saved and not (self.root / self.newest_saved).is_dir()):
+            raise FileNotFoundError(
+                f"{self.folder}: this folder, or its newest checkpoint, was removed while the run was at work; what "
+                f"was saved there is gone and {name} is not saved. Start the run again"
+            )
         self.root.mkdir(exist_ok=True)
         put_aside([self.root / name], self.folder, self.folder / EARLIER)  # what is left of one that was damaged
         try:
@@ -78,6 +84,7 @@ class CheckpointStore:
                 f"{self.root / name}: this checkpoint cannot be written ({error.strerror or error}); those before it "
                 "are whole; make room and go on with --resume"
             ) from error
+        self.newest_saved = name
         if is_best:
             self.point(BEST, name)
         self.point(LAST, name)
@@ -112,6 +119,7 @@ class CheckpointStore:
             *self.folder.glob(f".{BEST}.*"),
         ]:
             remove(unfinished)
+        self.newest_saved = name
         self.point(LAST, name)  # first, so that whoever is stopped in here can go on from it
         has_best = best is not None and (self.root / best).is_dir()
         if best is not None and has_best:

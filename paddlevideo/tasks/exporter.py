@@ -26,6 +26,7 @@ from paddlevideo.tasks.predictor import Predictor, eager_network, sizes_of
 from paddlevideo.tasks.sliding import SlidingNetwork
 from paddlevideo.types import Arrays, InputSpec, Tensors
 from paddlevideo.utils.files import output_folder, write_json, write_text
+from paddlevideo.utils.locks import claim
 from paddlevideo.utils.logging import logger
 from paddlevideo.utils.names import openable
 
@@ -54,9 +55,10 @@ def export_weights(
     calibration: int | None = None,
 ) -> Path:
     """Export the model of a config with trained weights; see `export`."""
-    model = build_model(config)
-    load_weights(model, weights)
-    return export(model, config, folder, formats, calibration)
+    with claim(folder):
+        model = build_model(config)
+        load_weights(model, weights)
+        return export(model, config, folder, formats, calibration)
 
 
 def export(

@@ -29,7 +29,8 @@ from paddlevideo.tasks.checkpoint import load_weights
 from paddlevideo.tasks.parts import build_model, build_pipeline
 from paddlevideo.types import FloatArray, FrameChange, Frames, Sample
 from paddlevideo.utils.cpu import use_onednn
-from paddlevideo.utils.files import output_folder, write_atomically, write_json
+from paddlevideo.utils.files import write_atomically, write_json
+from paddlevideo.utils.locks import claim
 from paddlevideo.utils.logging import Progress, logger
 from paddlevideo.utils.names import output_name, printable
 
@@ -63,11 +64,11 @@ def extract_files(config: Config, weights: str | Path, text: str, folder: Path, 
     load_weights(model, weights)
     use_onednn(model)
     model.eval()
-    output_folder(folder)
-    for name, path in zip(names, paths, strict=True):
-        source = open_source(path)
-        features = describe_video(model, config, source, name, every)
-        write_features(folder, name, source, features, every)
+    with claim(folder, names):
+        for name, path in zip(names, paths, strict=True):
+            source = open_source(path)
+            features = describe_video(model, config, source, name, every)
+            write_features(folder, name, source, features, every)
     logger.info("features of %d videos are in %s", len(paths), folder)
     return [folder / f"{name}.npy" for name in names]
 

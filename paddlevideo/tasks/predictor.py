@@ -20,6 +20,7 @@ from paddlevideo.tasks.parts import build_model, build_pipeline
 from paddlevideo.tasks.sliding import SlidingNetwork
 from paddlevideo.types import Arrays, Meta, Node, Prediction, Sample, Tensors
 from paddlevideo.utils.cpu import use_onednn
+from paddlevideo.utils.locks import check_free
 from paddlevideo.utils.logging import logger
 from paddlevideo.utils.plugins import require_plugins
 
@@ -105,6 +106,8 @@ class Predictor:
                 or needs plugins that are not imported, or no such engine can run this here.
         """
         folder = Path(folder)
+        check_free(folder)
+        before = _stamp(folder)
         facts = read_facts(folder)
         require_plugins(facts["plugins"], folder / "inference.yaml")
         _check_causal(facts["causal"])
@@ -115,6 +118,9 @@ class Predictor:
         network = runner.load(sliding or graph, precision, threads)
         if sliding is not None:
             network = SlidingNetwork(network, facts["reuse"]["maps"], reuse * frame_step(facts["pipeline"], input))
+        check_free(folder)
+        if _stamp(folder) != before:
+            raise ValueError(f"{folder}: was exported anew while it was loaded; run the command again")
         kept = "" if sliding is None else ", which keeps work on frames for their next clips"
         logger.info("%s: run by %s in %s%s", folder, runner.name, precision, kept)
         return cls(
@@ -172,6 +178,15 @@ class Predictor:
                 f"postprocess {type(self.postprocess).__name__} needs the output {error}, the network has "
                 f"{', '.join(decoded)}; export the model again"
             ) from error
+
+
+def _stamp(folder: Path) -> tuple[int, int] | None:
+    """What tells one export into a folder from the next."""
+    path = folder / "inference.yaml"
+    if not path.is_file():
+        return None
+    facts = path.stat()
+    return facts.st_ino, facts.st_mtime_ns
 
 
 def frame_step(pipeline: Node, input: InputTransform) -> int:

@@ -24,6 +24,7 @@ from paddlevideo.modeling.models import InputTransform
 from paddlevideo.tasks.answers import StreamOptions, StreamWriter
 from paddlevideo.tasks.predictor import Predictor
 from paddlevideo.types import Arrays, Meta, Prediction, Sample
+from paddlevideo.utils.locks import claim
 from paddlevideo.utils.logging import Progress, logger
 from paddlevideo.utils.threads import Ahead
 
@@ -62,6 +63,14 @@ def predict_streams(
         OSError: an answer cannot be written.
     """
     _check_names(streams, folder)
+    with claim(folder, [stream.name for stream in streams]) as claimed:
+        _predict(predictor, streams, folder, options, stop)
+        claimed.check()
+
+
+def _predict(
+    predictor: Predictor, streams: Sequence[Source], folder: Path, options: StreamOptions, stop: Event
+) -> None:
     title, total = (streams[0].name, streams[0].length) if len(streams) == 1 else (f"{len(streams)} videos", None)
     progress = Progress(title, total, interval=50)
     given_up: set[str] = set()

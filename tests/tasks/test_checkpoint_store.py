@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -158,3 +159,12 @@ def test_a_copy_that_lost_its_links_is_named(tmp_path: Path) -> None:
     (tmp_path / "last").mkdir()
     with pytest.raises(ValueError, match=r"last: expected a link .* got a folder; copy runs with `cp -a`"):
         CheckpointStore(tmp_path, 2)
+
+
+def test_a_folder_that_is_removed_while_a_run_is_at_work(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    store = store_of(tmp_path / "out")
+    store.save("1", write("1"), {}, is_best=False)
+    shutil.rmtree(tmp_path / "out")
+    with pytest.raises(FileNotFoundError, match=r"out: this folder, .* was removed .* 2 is not saved"):
+        store.save("2", write("2"), {}, is_best=False)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from paddlevideo.utils.download import CACHE_VARIABLE, local_file
+from paddlevideo.utils import download
+from paddlevideo.utils.download import CACHE_VARIABLE, LIMIT_VARIABLE, local_file
 
 CONTENT = bytes(range(256)) * 20_000
 SUM = hashlib.sha256(CONTENT).hexdigest()
@@ -113,3 +118,120 @@ def test_a_download_that_was_complete_but_not_yet_checked(server: str, tmp_path:
     path.rename(path.with_name(f"{path.name}.part"))
     assert local_file(f"{server}/weights.pth#sha256={SUM}").read_bytes() == CONTENT
     assert Handler.ranges == [None, f"bytes={len(CONTENT)}-"]
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+Answer = Callable[[socket.socket, bytes], None]
+
+
+def says(data: bytes, trickle: bytes = b"") -> Answer:
+    """An answer of these bytes, and then of more of them now and then."""
+
+    def answer(connected: socket.socket, _: bytes) -> None:
+        connected.sendall(data)
+        while trickle:
+            connected.sendall(trickle)
+            time.sleep(0.02)
+
+    return answer
+
+
+@pytest.fixture
+def raw_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Answer], str]]:
+    """Starts a server that answers with any bytes."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setattr(download, "TIMEOUT", 0.4)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def start(answer: Answer) -> str:
+        def serve_one(connected: socket.socket) -> None:
+            with connected, suppress(OSError):
+                answer(connected, connected.recv(4096))
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=serve_one, args=(listener.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        return f"http://user:secret@127.0.0.1:{listener.getsockname()[1]}/w.pth?token=secret#sha256={SUM}"
+
+    with listener:
+        yield start
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (says(OK + b"X-A: ", trickle=b"a"), "the server was too slow"),
+        (says(OK + b"Content-Length: 1000000\r\n\r\n", trickle=b"x"), "less than 10000 bytes a second"),
+        (says(OK + b"Transfer-Encoding: chunked\r\n\r\n", trickle=b"0"), "the server was too slow|not a valid"),
+        (says(OK + b"\r\n", trickle=b"x" * 100_000), "more than 1000000 bytes; raise PADDLEVIDEO_DOWNLOAD_MB"),
+        (says(OK + b"Content-Length: 5000000\r\n\r\n"), "has 5000000 bytes, more than 1000000"),
+        (says(OK + b"Content-Length: -5\r\n\r\nx"), "Content-Length '-5', expected a number"),
+        (says(OK + b"Content-Length: abc\r\n\r\nx"), "Content-Length 'abc', expected a number"),
+        (says(OK + b"Content-Encoding: gzip\r\n\r\nx"), "Content-Encoding 'gzip' without being asked"),
+        (says(OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"), "not a valid answer of HTTP"),
+        (
+            says(b"HTTP/1.1 302 Found\r\nLocation: ftp://127.0.0.1:9/secret\r\n\r\n"),
+            "redirected to (ftp|file)://, expected http|to another scheme",
+        ),
+        (
+            says(b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n"),
+            "redirected to (ftp|file)://, expected http|to another scheme",
+        ),
+        (says(b"HTTP/1.1 302 Found\r\nLocation: /w.pth?key=secret\r\n\r\n"), "redirected without end"),
+        (says(b"garbage\n" * 3), "not a valid answer of HTTP"),
+        (says(b"HTTP/1.1 200 O"), "sent no bytes|not a valid"),
+    ],
+)
+def test_a_server_that_misbehaves_is_left(
+    raw_server: Callable[[Answer], str], monkeypatch: pytest.MonkeyPatch, answer: Answer, reason: str
+) -> None:
+    monkeypatch.setenv(LIMIT_VARIABLE, "1")
+    start = time.monotonic()
+    with pytest.raises((ConnectionError, ValueError), match=reason) as caught:
+        local_file(raw_server(answer))
+    assert time.monotonic() - start < 10
+    assert "secret" not in str(caught.value)
+
+
+def test_a_wrong_part_of_a_file_is_not_kept(raw_server: Callable[[Answer], str], tmp_path: Path) -> None:
+    def answer(connected: socket.socket, request: bytes) -> None:
+        if b"Range:" in request:
+            connected.sendall(b"HTTP/1.1 206 P\r\nContent-Range: bytes 0-9/10\r\nContent-Length: 10\r\n\r\nyyyyyyyyyy")
+        else:
+            connected.sendall(OK + b"Content-Length: %d\r\n\r\n" % len(CONTENT) + CONTENT)
+
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / f"{SUM[:16]}-w.pth.part").write_bytes(CONTENT[:1000])
+    assert local_file(raw_server(answer)).read_bytes() == CONTENT
+
+
+def test_a_busy_server_is_asked_again(raw_server: Callable[[Answer], str]) -> None:
+    requests: list[bytes] = []
+
+    def answer(connected: socket.socket, request: bytes) -> None:
+        requests.append(request)
+        if len(requests) < 3:
+            connected.sendall(b"HTTP/1.1 503 B\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n")
+        else:
+            connected.sendall(OK + b"Content-Length: %d\r\n\r\n" % len(CONTENT) + CONTENT)
+
+    assert local_file(raw_server(answer)).read_bytes() == CONTENT
+    assert len(requests) == 3
+
+
+def test_two_that_want_one_file_fetch_it_once(server: str) -> None:
+    url = f"{server}/weights.pth#sha256={SUM}"
+    with ThreadPoolExecutor(4) as pool:
+        paths = list(pool.map(local_file, [url] * 4))
+    assert len(set(paths)) == 1
+    assert paths[0].read_bytes() == CONTENT
+    assert Handler.ranges == [None]
+    assert list(paths[0].parent.iterdir()) == [paths[0]]
+
+
+@pytest.mark.parametrize("path", ["", "..", "%2e%2e", "a%2Fb.pth", "n" * 300])
+def test_any_address_has_a_file_name(server: str, path: str, tmp_path: Path) -> None:
+    assert local_file(f"{server}/{path}#sha256={SUM}").parent == tmp_path / "cache"

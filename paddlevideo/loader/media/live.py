@@ -6,7 +6,6 @@ import math
 import re
 import threading
 import time
-from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +13,7 @@ from http.client import HTTPException
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple, Protocol
-from urllib.parse import unquote, urlsplit, urlunsplit
-from urllib.request import Request, urlopen
+from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -24,12 +22,15 @@ from paddlevideo.loader.media.find import find_sources
 from paddlevideo.loader.media.frame_source import DEFAULT_FPS, FrameSource
 from paddlevideo.loader.media.open_source import open_source
 from paddlevideo.types import Frames
+from paddlevideo.utils.http import Deadline, open_url, request_of, without_secrets
 from paddlevideo.utils.logging import logger
 from paddlevideo.utils.names import check_text, output_name
 
 MOST_CAMERAS = 9999
 LONGEST_NAME = 60  # letters of an address in the names of files, which may have 255 bytes
-HEAD_SECONDS = 3.0  # that a server is asked for the length of what it has
+PROBE_SECONDS = 3.0  # that a server is asked for the length, or the first bytes, of what it has
+PROBE_BYTES = 1 << 16
+PARTIAL_CONTENT = 206  # answer of a server
 PLAYLISTS = (".m3u8", ".mpd")
 SCHEMES = ("http", "https", "rtmp", "rtsp", "rtsps", "srt", "tcp", "udp")
 
@@ -162,7 +163,7 @@ class LiveStream:
     def __init__(self, address: int | str, connection: Connection) -> None:
         self.address, self.connection = address, connection
         self._closed = threading.Event()
-        self.title = f"camera {address}" if isinstance(address, int) else _without_secrets(address)
+        self.title = f"camera {address}" if isinstance(address, int) else without_secrets(address)
         self.name = re.sub(r"[^\w.-]+", "_", self.title.partition("://")[2] or self.title)[:LONGEST_NAME].strip("_")
         stored = isinstance(address, str) and _is_stored(address, connection.timeout)
         capture = self._open()
@@ -283,30 +284,64 @@ def open_streams(text: str, connection: Connection, realtime: bool = False) -> l
     try:
         scheme = urlsplit(text).scheme
     except ValueError as error:
-        raise ValueError(f"{_without_secrets(text)}: not an address: {error}") from error
+        raise ValueError(f"{without_secrets(text)}: not an address: {error}") from error
     if scheme not in SCHEMES:
-        raise ValueError(f"{_without_secrets(text)}: expected one of {', '.join(f'{name}://' for name in SCHEMES)}")
+        raise ValueError(f"{without_secrets(text)}: expected one of {', '.join(f'{name}://' for name in SCHEMES)}")
     return [LiveStream(text, connection)]
 
 
-def _without_secrets(url: str) -> str:
-    """An address without user, password and query, also if they have characters that should have been encoded."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{re.split('[?#]', rest.rpartition('@')[2])[0]}"
-
-
 def _is_stored(address: str, timeout: float) -> bool:
-    """Whether a server of HTTP says that this is a file with an end; no for playlists, which are short themselves."""
+    """Whether a server of HTTP has a file with an end; no for playlists, which are short themselves."""
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or parts.path.endswith(PLAYLISTS):
         return False
-    user, _, host = parts.netloc.rpartition("@")
-    request = Request(urlunsplit(parts._replace(netloc=host, fragment="")), method="HEAD")
-    if user:
-        request.add_header("Authorization", f"Basic {b64encode(unquote(user).encode()).decode()}")
+    seconds = min(timeout, PROBE_SECONDS)
+    known = _says_length(address, seconds)
+    if known is not None:
+        return known
+    first = _beginning(address, seconds)  # not all servers answer HEAD, or know a length
+    return first is not None and (first.has_length or first == _beginning(address, seconds))
+
+
+def _says_length(address: str, seconds: float) -> bool | None:
+    """Whether the header of an address has a length; None if the server does not answer HEAD or has none."""
+    url, headers = request_of(address)
     try:
-        with urlopen(request, timeout=min(timeout, HEAD_SECONDS)) as answer:  # http or https only  # nosec B310
+        with Deadline(seconds) as deadline, open_url(url, headers, deadline, seconds, "HEAD") as answer:
             kind = answer.headers.get_content_type()
-            return "Content-Length" in answer.headers and "mpegurl" not in kind and "dash" not in kind
-    except (OSError, ValueError, HTTPException):  # it need not know this kind of question
-        return False
+            if _is_live_kind(kind):
+                return False
+            return True if "Content-Length" in answer.headers else None
+    except (OSError, ValueError, HTTPException):
+        return None
+
+
+def _is_live_kind(kind: str) -> bool:
+    return "mpegurl" in kind or "dash" in kind or kind.startswith("multipart/")
+
+
+class _Beginning(NamedTuple):
+    """The first bytes behind an address, and whether the server says how many there are in all."""
+
+    data: bytes
+    has_length: bool
+
+
+def _beginning(address: str, seconds: float) -> _Beginning | None:
+    """The first `PROBE_BYTES` of an address; None for a live stream, or if they do not come in time.
+
+    A stored file is sent as fast as the line is and is the same each time, a live stream is neither.
+    """
+    url, headers = request_of(address)
+    headers |= {"Range": f"bytes=0-{PROBE_BYTES - 1}"}
+    try:
+        with Deadline(seconds) as deadline, open_url(url, headers, deadline, seconds) as answer:
+            kind = answer.headers.get_content_type()
+            if _is_live_kind(kind):
+                return None
+            if "Content-Length" in answer.headers:
+                return _Beginning(b"", True)
+            data = answer.read(PROBE_BYTES)
+            return None if deadline.expired else _Beginning(data, answer.status == PARTIAL_CONTENT)
+    except (OSError, ValueError, HTTPException):
+        return None

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -36,6 +37,9 @@ class CameraServer:
             came = threading.Semaphore(0)  # counts connections
 
             def do_GET(self) -> None:
+                if self.headers.get("User-Agent", "").startswith("Python-urllib"):  # only wants to know the kind
+                    head()(self)
+                    return
                 self.came.release()
                 script = next(waiting, None)
                 if script is None:
@@ -356,3 +360,75 @@ def test_closing_ends_a_long_wait() -> None:
         stream = LiveStream(camera.url, replace(QUICK, first_wait=1000.0, longest_wait=1000.0))
         threading.Timer(0.3, stream.close).start()
         assert len(list(stream)) == 3
+
+
+class GetOnly(SimpleHTTPRequestHandler):
+    """Stored files, by GET alone and without their length."""
+
+    protocol_version = "HTTP/1.0"
+    says_length = True
+
+    def do_HEAD(self) -> None:
+        self.send_error(403)
+
+    def send_header(self, keyword: str, value: str) -> None:
+        if self.says_length or keyword != "Content-Length":
+            super().send_header(keyword, value)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("says_length", [True, False])
+@pytest.mark.parametrize("suffix", ["ts", "mkv"])
+def test_a_stored_video_of_a_server_that_refuses_head_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says_length: bool, suffix: str
+) -> None:
+    source = write_video(tmp_path / "clip.mp4", 12)
+    codec, container = ("mpeg2video", "mpegts") if suffix == "ts" else ("mpeg4", "matroska")
+    path = remuxed(source, tmp_path / f"clip.{suffix}", codec, container)
+    monkeypatch.setattr(GetOnly, "says_length", says_length)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(GetOnly, directory=str(path.parent))) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        stream = LiveStream(f"http://127.0.0.1:{server.server_port}/{path.name}", QUICK)
+        frames = list(islice(stream, 30))
+        server.shutdown()
+    assert len(frames) == 12
+
+
+def test_a_header_that_trickles_is_not_waited_for() -> None:
+    """Each byte comes in time, all of them never."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connected = listener.accept()[0]
+                    threading.Thread(target=trickle, args=(connected,), daemon=True).start()
+
+        threading.Thread(target=answer, daemon=True).start()
+        start = time.monotonic()
+        assert not _is_stored(f"http://127.0.0.1:{listener.getsockname()[1]}/v.mp4", 0.3)
+    assert time.monotonic() - start < 5
+
+
+def trickle(connected: socket.socket) -> None:
+    with connected, contextlib.suppress(OSError):
+        connected.sendall(b"HTTP/1.1 200 OK\r\nX-A: ")
+        while True:
+            connected.sendall(b"a")
+            time.sleep(0.05)
+
+
+def remuxed(source: Path, path: Path, codec: str, container: str) -> Path:
+    """A video of PyAV in a container that need not tell its length."""
+    av = pytest.importorskip("av")
+    options = {"live": "1"} if container == "matroska" else {}
+    with av.open(str(source)) as read, av.open(str(path), "w", container, options=options) as write:
+        stream = write.add_stream(codec, rate=25)
+        stream.pix_fmt, (stream.width, stream.height) = "yuv420p", (64, 48)
+        for frame in read.decode(video=0):
+            frame.pict_type = 0
+            write.mux(stream.encode(frame))
+        write.mux(stream.encode(None))
+    return path
