@@ -53,7 +53,10 @@ OPTIONS = {  # of a peculiarity, for the encoders of most codecs
     "odd size": ["-pix_fmt", "yuv444p"],
 }
 _MPEG2 = {"B-frames": ["-bf", "2", "-flags", "+cgop", "-sc_threshold", "1000000000"]}
-_H264 = {"open GOP": ["-bf", "2", "-x264-params", "open-gop=1:scenecut=0"], "interlaced": ["-x264-params", "interlaced=1"]}
+_H264 = {
+    "open GOP": ["-bf", "2", "-x264-params", "open-gop=1:scenecut=0"],
+    "interlaced": ["-x264-params", "interlaced=1"],
+}
 SUFFIX_FORMATS = {"m2ts": ["-f", "mpegts", "-mpegts_m2ts_mode", "1"], "asf": ["-f", "asf"], "dv": ["-f", "dv"]}
 
 
@@ -106,7 +109,19 @@ def cells() -> Iterator[Cell]:
                 yield Cell(suffix, codec, "open GOP")
             if codec in {"h264", "mpeg2", "mpeg4"} and suffix not in {"m4v", "3gp", "asf"}:
                 yield Cell(suffix, codec, "interlaced")
-            if suffix not in {"m4v", "h264", "hevc", "m2v", "mxf", "dv", "gif", "avi", "mpg", "vob"} and codec != "mpeg2":
+            if suffix not in {
+                "m4v",
+                "h264",
+                "hevc",
+                "m2v",
+                "mxf",
+                "dv",
+                "gif",
+                "avi",
+                "mpg",
+                "vob",
+                "ogv",
+            } and codec not in ("mpeg2", "vvc"):
                 yield Cell(suffix, codec, "variable rate")
             if suffix in {"mp4", "mov", "mkv", "webm", "ts", "m2ts", "mpg", "vob", "flv", "asf"}:
                 yield Cell(suffix, codec, "late start")
@@ -118,7 +133,8 @@ def cells() -> Iterator[Cell]:
                 yield Cell(suffix, codec, "rotation")
             if codec in {"h264", "mpeg4", "mjpeg", "vp9", "ffv1"} and suffix in {"mp4", "mkv", "avi"}:
                 yield Cell(suffix, codec, "odd size")
-            yield Cell(suffix, codec, "cut tail")
+            if (suffix, codec) != ("ivf", "av1"):  # ffmpeg gives up two frames earlier
+                yield Cell(suffix, codec, "cut tail")
 
 
 def write(cell: Cell, folder: Path) -> Path:
@@ -147,7 +163,11 @@ def write(cell: Cell, folder: Path) -> Path:
     if cell.codec in ("mpeg1", "mpeg2"):
         options = list(_MPEG2.get(cell.kind, options))
     if cell.codec == "hevc":
-        options = [*(options if cell.kind not in _X265 else []), "-x265-params", f"log-level=0:{_X265.get(cell.kind, _X265[''])}"]
+        options = [
+            *(options if cell.kind not in _X265 else []),
+            "-x265-params",
+            f"log-level=0:{_X265.get(cell.kind, _X265[''])}",
+        ]
     if cell.kind == "odd size" and cell.codec in ("mpeg4", "mjpeg"):
         options = []
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", FPS, "-i", "-"]
@@ -207,19 +227,41 @@ def check(cell: Cell, path: Path) -> str:
         assert str(path) in str(error), error
         return f"refused: {str(error).removeprefix(f'{path}: ')}"
     frames = [frame for _, frame in timed]
-    raw = run(["-i", path, "-map", "0:V:0", "-vf", "scale=interl=-1", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"])
+    raw = run(
+        [
+            "-i",
+            path,
+            "-map",
+            "0:V:0",
+            "-vf",
+            "scale=interl=-1",
+            "-fps_mode",
+            "passthrough",
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "rgb24",
+            "-",
+        ]
+    )
     reference = np.frombuffer(raw, np.uint8).reshape(-1, *video.size, 3)
-    assert length == len(frames) == len(reference), f"{length} by number, {len(frames)} in order, {len(reference)} by ffmpeg"
+    assert length == len(frames) == len(reference), (
+        f"{length} by number, {len(frames)} in order, {len(reference)} by ffmpeg"
+    )
     assert np.abs(np.stack(frames).astype(int) - reference).mean() < 3, "other pixels than ffmpeg's"
     for number in np.random.default_rng(0).permutation(length):
-        assert np.array_equal(video.read(np.array([number]))[0], frames[number]), f"frame {number} by number is another one"
+        assert np.array_equal(video.read(np.array([number]))[0], frames[number]), (
+            f"frame {number} by number is another one"
+        )
     clip = np.arange(length // 3, min(length, length // 3 + 16))
     assert np.array_equal(video.read(clip), np.stack(frames)[clip]), "a clip is another one"
     upright = [np.rot90(frame, -1) if cell.kind == "rotation" else frame for frame in frames]
     numbers = [number_of(frame) for frame in upright]
-    whole = length - 1 if cell.kind == "cut tail" else length  # the last one may be cut itself
+    whole = max(1, length - 1) if cell.kind == "cut tail" else length  # the last one may be cut itself
     steps = np.diff(numbers[:whole])
-    assert (steps > 0).all() and (cell.codec == "xvid" or (steps == 1).all()), f"the frames are {numbers}"  # xvid drops some
+    assert (steps > 0).all() and (cell.codec == "xvid" or (steps == 1).all()), (
+        f"the frames are {numbers}"
+    )  # xvid drops some
     times = np.array([seconds for seconds, _ in timed])[:whole]
     wrong = np.abs(times - expected_times(numbers[:whole], cell.kind)).max()
     assert wrong < (0.081 if cell.codec == "xvid" else 0.021), f"times {times.tolist()}"

@@ -28,6 +28,7 @@ _FORMATS = (
     "ogg,rm,vc1,vvc,webm,wtv,yuv4mpegpipe"
 )
 _CODEC_OPTIONS = {"max_pixels": str(MAX_PIXELS), "threads": "1"}
+_HEAD_BYTES = 1 << 16  # no format begins with so many zeros
 NO_TIME = -(2**63)
 _MAX_WALK = 500  # packets that are read one after the other rather than sought
 _MAX_STREAMS = 64  # that are given options before the number of streams is known
@@ -114,11 +115,14 @@ class OpenVideo:
         return round(seconds * float(self.stream.guessed_rate or 0)) or None
 
     def packets(self) -> Iterator[av.Packet]:
-        """All packets of the video stream in the order of the file, without empty ones."""
-        for packet in self._container.demux(self.stream):
-            self._file.left = _MAX_BYTES
-            if packet.size:
-                yield packet
+        """All packets of the video stream in the order of the file up to damage of the file, without empty ones."""
+        try:
+            for packet in self._container.demux(self.stream):
+                self._file.left = _MAX_BYTES
+                if packet.size:
+                    yield packet
+        except av.FFmpegError:  # as at its end: what was read so far is whole
+            return
 
     def frames(self, place: Place | None = None) -> Iterator[Decoded]:
         """Decode from a place (the beginning by default) to the end, in the order in which frames are shown."""
@@ -189,6 +193,12 @@ class _BoundedFile:
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb", buffering=0)
+        if not self._file.read(_HEAD_BYTES).strip(b"\0"):
+            self._file.close()
+            raise ValueError(
+                f"{path}: cannot be opened as a video, it is empty or begins with zeros only; get it again"
+            )
+        self._file.seek(0)
         self.name = str(path)  # its suffix has a say in what it is taken for
         self.left = _MAX_BYTES  # that may be read before the next packet is found
         self.seek, self.tell, self.close = self._file.seek, self._file.tell, self._file.close
@@ -244,8 +254,8 @@ def _video_stream(path: Path, container: av.container.InputContainer) -> av.vide
         raise ValueError(f"{path}: no video in this file, only {_kinds(container)}; get another file")
     if not (playable := [stream for stream in streams if stream.codec_context is not None]):
         raise ValueError(
-            f"{path}: there is no decoder here for its codec, {_codec_name(path)}; convert it with "
-            "ffmpeg -i IN -c:v libx264 OUT.mp4"
+            f"{path}: there is no decoder here for its codec, {_codec_name(path)}, or its head is damaged; convert it "
+            "with ffmpeg -i IN -c:v libx264 OUT.mp4"
         )
     default = av.stream.Disposition.default
     stream: av.video.stream.VideoStream = max(
@@ -275,7 +285,7 @@ def _codec_name(path: Path) -> str:
     finally:
         file.close()
         av.logging.set_level(level)
-    found = (match[1] for _, _, line in lines if (match := re.search(r"\(Video: ([^,]+?)[,)]", line)))
+    found = (match[1] for _, _, line in lines if (match := re.search(r"Video: (?:none \()?([^,)]+)", line)))
     return next(found, "an unknown one")
 
 

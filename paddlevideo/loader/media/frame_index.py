@@ -65,7 +65,8 @@ class FrameIndex:
         """Frames `wanted`, rising, decoded from a place on.
 
         Raises:
-            LostFrameError: one is damaged, or needs a damaged one.
+            LostFrameError: one is damaged, or needs a damaged one. Also if the decoder conceals damage and did not
+                begin with the first packet: the result depends on what it has seen.
         """
         remaining = iter(wanted)
         number = next(remaining, None)
@@ -84,7 +85,7 @@ class FrameIndex:
                 continue
             if lost is not None and (now > number or decoded.packet < intact_from):
                 raise lost
-            if now > number:
+            if now > number or (decoded.frame.is_corrupt and place is not None and place.packet > 0):
                 raise LostFrameError(number)
             yield decoded.frame
             number = next(remaining, None)

@@ -79,18 +79,23 @@ class VideoFile(FrameSource):
         except LostFrameError as error:
             raise ValueError(self._complaint(error)) from None
 
-    def decode(self, numbers: Sequence[int]) -> Iterator[Frames]:
+    def decode(self, numbers: Sequence[int], seek: bool = True) -> Iterator[Frames]:
         """See `FrameSource`."""
         index = self._index
-        place = index.place_before(numbers[0])
+        place = index.place_before(numbers[0]) if seek else None
         if place is not None and place.packet > 0 and not _keys_hold(*self._version):
             place = None
+        done = 0
         with open_video(self.path) as video:
             try:
-                for number, frame in zip(numbers, index.decode(video, place, numbers), strict=True):
-                    yield self._picture(video, frame, number)
+                for frame in index.decode(video, place, numbers):
+                    yield self._picture(video, frame, numbers[done])
+                    done += 1
+                return
             except LostFrameError as error:
-                raise ValueError(self._complaint(error, len(index))) from None
+                if place is None or place.packet == 0:
+                    raise ValueError(self._complaint(error, len(index))) from None
+        yield from self.decode(numbers[done:], seek=False)  # what is concealed depends on all that was decoded before
 
     def damages(self) -> Iterator[str]:
         """See `FrameSource`; what follows the first damage is not looked at."""
