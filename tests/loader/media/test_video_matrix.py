@@ -84,7 +84,7 @@ PLAYLISTS = {
     "hls": "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:10\n#EXTINF:1.2,\n{}\n#EXT-X-ENDLIST\n#\0\n",
     "concat": "ffconcat version 1.0\nfile {}\n#\0\n",
     "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n\0",
-    "dash": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><BaseURL>{}</BaseURL>'
+    "dash": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" ><Period><BaseURL>{}</BaseURL>'
     "</Period></MPD>\0",
 }
 
