@@ -5,6 +5,7 @@ import warnings
 
 os.environ.setdefault("GLOG_minloglevel", "1")  # read when Paddle is imported; silences lines about its executors
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**26))  # read when OpenCV is imported; 200 MB as RGB
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read at the first video: errors are raised, not printed
 # Said by Paddle at imports, training steps and conversions to static graphs; none of it asks anything of a user.
 for _message in ("No ccache found", "When training, we now always track", "Tensor do not have 'place' interface"):
     warnings.filterwarnings("ignore", message=_message)
