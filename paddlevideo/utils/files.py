@@ -100,6 +100,17 @@ def put_aside(paths: Iterable[Path], base: Path, root: Path) -> Path | None:
     return folder
 
 
+def check_size(path: Path, most: int) -> None:
+    """Refuse a file that is too large to be read into memory; even an empty disk can have one, which is full of holes.
+
+    Raises:
+        OSError: no such file.
+        ValueError: it has more than `most` bytes.
+    """
+    if (size := path.stat().st_size) > most:
+        raise ValueError(f"{path}: has {size} bytes; expected at most {most}; is this the right file?")
+
+
 def sha256_of(path: Path) -> str:
     """The sum of a file's content, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
