@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from paddlevideo.formats.pictures import frame_number
 from paddlevideo.formats.structured import Json, read_json
 from paddlevideo.loader.index import ActionIndex, VideoEntry
 from paddlevideo.registry import FORMATS
-from paddlevideo.utils.files import write_atomically
+from paddlevideo.utils.files import to_json, write_atomically
 
 TRACK_KEYS = ("track_id", "instance_id")  # of TAO and of CocoVID
 
@@ -84,7 +83,8 @@ class CocoFormat(WritableFormat):
             before = len(content["images"])  # frame n of this video is image before + n
             content["images"] += _image_nodes(before, node, video.num_frames)
             content["annotations"] += _annotation_nodes(len(content["annotations"]), before, video)
-        write_atomically(path, lambda file: file.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8"))
+        text = to_json(content, str(path))
+        write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
         return []
 
 

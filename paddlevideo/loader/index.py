@@ -13,7 +13,6 @@ one label, and no two are on one frame. Either all boxes of a file have an actor
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -23,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from paddlevideo.types import IntArray
-from paddlevideo.utils.files import parse_json_line, write_atomically
+from paddlevideo.utils.files import parse_json_line, to_json, write_atomically
 
 FORMAT, VERSION = "action-boxes", 1
 REMEDY = "build the index anew"
@@ -186,7 +185,7 @@ def write_index(path: str | Path, index: ActionIndex, root: str | Path) -> None:
     told = Path(os.path.relpath(media, folder)) if near else media
     header = {"format": FORMAT, "version": VERSION, "classes": list(index.classes), "root": told.as_posix()}
     lines = [header, *(_node(video, root) for video in index.videos)]
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    text = "".join(to_json(line, str(path)) + "\n" for line in lines)
     write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
 
 

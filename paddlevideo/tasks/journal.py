@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from paddlevideo.utils.files import read_json_lines, remove
+from paddlevideo.utils.files import finite_or_null, read_json_lines, remove, to_json
 from paddlevideo.utils.logging import logger
 
 Numbers = Mapping[str, float]
@@ -42,7 +41,8 @@ class Journal(SilentJournal):
     """`metrics.jsonl` of a run, and the folder `visualdl` that is drawn from it.
 
     A line has the number of batches done, `iteration`, the `epoch` that they are in, from 1, and numbers by name:
-    `batch` every few batches, `train` and `test` at the end of an epoch.
+    `batch` every few batches, `train` and `test` at the end of an epoch. A number that is not finite, such as that of a
+    metric without a truth, is null.
 
     Args:
         folder: the run's.
@@ -73,9 +73,13 @@ class Journal(SilentJournal):
 
     def write(self, iteration: int, epoch: int, **numbers: Numbers) -> None:
         """Append a line with groups of numbers."""
-        line = {"iteration": iteration, "epoch": epoch, **numbers}
+        line = {
+            "iteration": iteration,
+            "epoch": epoch,
+            **{key: finite_or_null(group) for key, group in numbers.items()},
+        }
         try:
-            self.file.write(f"{json.dumps(line)}\n".encode())
+            self.file.write(f"{to_json(line, str(self.path), only_ascii=True)}\n".encode())
         except OSError as error:
             raise OSError(
                 f"{self.path}: cannot write ({error.strerror}); make room and go on from the last checkpoint with "
@@ -91,7 +95,8 @@ class Journal(SilentJournal):
     def _draw(self, line: Mapping[str, Any]) -> None:
         for group in GROUPS:
             for name, value in line.get(group, {}).items():
-                self.board.add_scalar(f"{group}/{name}", value, line["iteration"])
+                if value is not None:
+                    self.board.add_scalar(f"{group}/{name}", value, line["iteration"])
 
 
 def _own_lines(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -110,4 +115,4 @@ def _own_lines(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _are_numbers(group: Any) -> bool:
-    return isinstance(group, dict) and all(isinstance(value, (int, float)) for value in group.values())
+    return isinstance(group, dict) and all(value is None or isinstance(value, (int, float)) for value in group.values())

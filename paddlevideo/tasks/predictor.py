@@ -23,6 +23,8 @@ from paddlevideo.utils.cpu import use_onednn
 from paddlevideo.utils.logging import logger
 from paddlevideo.utils.plugins import require_plugins
 
+LARGEST_OUTPUT = 1e15  # of which the square is still finite in float32
+
 
 def eager_network(model: VideoModel) -> Network:
     """The decoded outputs of a model in eval mode; its mode is put back afterwards."""
@@ -163,8 +165,13 @@ class Predictor:
         return getattr(self.input, "sampling", None) is not None
 
     def batch(self, inputs: Arrays | Tensors, meta: list[Meta]) -> list[Prediction]:
-        """Predictions for inputs that have a batch axis."""
-        decoded = self.network(inputs)
+        """Predictions for inputs that have a batch axis.
+
+        Raises:
+            ValueError: an output of the network is not finite.
+            KeyError: the network does not have an output that is needed.
+        """
+        decoded = finite_outputs(self.network(inputs), meta)
         try:
             return self.postprocess(decoded, meta)
         except KeyError as error:
@@ -172,6 +179,28 @@ class Predictor:
                 f"postprocess {type(self.postprocess).__name__} needs the output {error}, the network has "
                 f"{', '.join(decoded)}; export the model again"
             ) from error
+
+
+def finite_outputs(decoded: Arrays, meta: list[Meta]) -> Arrays:
+    """The outputs of a network, if they can be compared, drawn and written.
+
+    Finite boxes stay as they are, even far outside of the frame, so that files say what metrics count. Beyond
+    `LARGEST_OUTPUT`, areas of boxes would not be finite.
+
+    Raises:
+        ValueError: one is NaN, infinite or too large; names the output and the sample or frame.
+    """
+    for name, values in decoded.items():
+        if values.dtype.kind == "f" and not (inside := np.abs(values) <= LARGEST_OUTPUT).all():  # nor NaN
+            sample, *place = np.argwhere(~inside)[0].tolist()
+            about = meta[sample] if sample < len(meta) else {}
+            frame = f", frame {about['frame']}" if "frame" in about else ""
+            raise ValueError(
+                f"{about.get('id')}{frame}: output {name} of the network should be finite, got "
+                f"{values[(sample, *place)]} at {place}; the weights have diverged or are damaged: take those of "
+                "another checkpoint"
+            )
+    return decoded
 
 
 def frame_step(pipeline: Node, input: InputTransform) -> int:

@@ -358,11 +358,12 @@ def _counted(load: Callable[[ArrayUnpickler], None]) -> Callable[[ArrayUnpickler
 
 
 def _text(load: Callable[[ArrayUnpickler], None]) -> Callable[[ArrayUnpickler], None]:
-    """A step that reads text, which may take four times its bytes in the file."""
+    """A step that reads text, which may take four times its bytes in the file; what it takes beyond them is counted."""
 
     def step(unpickler: ArrayUnpickler) -> None:
         load(unpickler)
-        unpickler.budget.take_objects(sys.getsizeof(unpickler.stack[-1]))
+        text = unpickler.stack[-1]
+        unpickler.budget.take_objects(sys.getsizeof(text) - len(text))
 
     return step
 

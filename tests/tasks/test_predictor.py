@@ -206,3 +206,24 @@ def test_a_damaged_graph_is_named(exported: Path, tmp_path: Path, engine: str, f
 def test_options_that_cannot_be_are_named(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         StreamOptions(**options)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 1e30])
+def test_an_output_that_is_not_finite_is_named(eager: Predictor, number: float) -> None:
+    boxes = np.zeros((2, 3, 4), np.float32)
+    boxes[1, 2, 0] = number
+    broken = Predictor(lambda _: {"boxes": boxes}, eager.input, eager.postprocess, {}, {}, eager.classes)
+    said = r"v/00007, frame 7: output boxes of the network should be finite, got .* at \[2, 0\]; the weights"
+    with pytest.raises(ValueError, match=said):
+        broken.batch({}, [{"id": "v/00006", "frame": 6}, {"id": "v/00007", "frame": 7}])
+
+
+def test_a_box_far_outside_of_the_frame_is_kept_as_metrics_count_it(eager: Predictor) -> None:
+    decoded = {
+        "boxes": np.float32([[[-1e9, 0, 1e9, 1]]]),
+        "objectness": np.float32([[0.9]]),
+        "probabilities": np.eye(1, 4, dtype=np.float32)[None],
+    }
+    far = Predictor(lambda _: decoded, eager.input, eager.postprocess, {}, {}, eager.classes)
+    (prediction,) = far.batch({}, [{"id": "v/00001", "frame": 1}])
+    np.testing.assert_array_equal(prediction["boxes"], decoded["boxes"][0])

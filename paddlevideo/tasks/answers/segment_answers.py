@@ -25,7 +25,7 @@ from paddlevideo.tasks.answers.base import Answers, StreamOptions
 from paddlevideo.tasks.result_file import Labelled, ResultFile, Sink
 from paddlevideo.types import Arrays, Frames, Meta, Prediction, Sample
 from paddlevideo.utils.drawing import color_of, encode_picture, write_picture
-from paddlevideo.utils.files import write_atomically
+from paddlevideo.utils.files import to_json, write_atomically
 from paddlevideo.utils.logging import logger
 from paddlevideo.utils.timeline import Bar, draw_timeline
 
@@ -185,7 +185,7 @@ class SegmentWriter:
 
 def write_results(path: Path, results: dict[str, list[dict[str, Any]]]) -> None:
     """Write the JSON of ActivityNet, see the top of this file."""
-    text = json.dumps({"version": VERSION, "results": results, "external_data": {}}, ensure_ascii=False) + "\n"
+    text = to_json({"version": VERSION, "results": results, "external_data": {}}, str(path)) + "\n"
     write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
 
 
