@@ -62,6 +62,7 @@ from tests.fuzz.mutations import (
     from_tree,
     mixed,
     mutate_bytes,
+    one_change,
 )
 from tests.loader.media.test_video_file import picture, write_video
 from tests.loader.test_index import HEADER, VIDEO
@@ -364,7 +365,13 @@ TARGETS = {
         Target("network", "a.yaml", from_tree(CONFIG, as_yaml, SMALL), build_network, PARTS_OF_ERRORS),
         Target("overrides", "a.txt", from_text(OVERRIDES), override, ("-o ", "yowo_sample.yaml")),
         Target(
-            "inference.yaml", "inference.yaml", from_tree(FACTS, as_yaml), predict, PARTS_OF_ERRORS, prepare_export, 0.3
+            "inference.yaml",
+            "inference.yaml",
+            mixed(from_tree(FACTS, as_yaml), one_change(FACTS, as_yaml)),
+            predict,
+            PARTS_OF_ERRORS,
+            prepare_export,
+            0.3,
         ),
         Target(
             "index", "train.jsonl", mixed(from_tree(INDEX, as_lines), from_text(as_lines(INDEX).decode())), read_boxes
