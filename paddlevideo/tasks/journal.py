@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
 
 from paddlevideo.utils.files import finite_or_null, read_json_lines, remove, to_json
 from paddlevideo.utils.logging import logger
+from paddlevideo.utils.typed import typed
 
 Numbers = Mapping[str, float]
 GROUPS = ("batch", "train", "test")
@@ -18,6 +22,16 @@ NAME, CURVES, BOARD = "metrics.jsonl", "visualdl", "board"
 def journal_files(folder: Path) -> list[Path]:
     """What the journal of a run consists of."""
     return [folder / NAME, folder / CURVES, folder / BOARD]
+
+
+class _Line(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A line of the file, see `Journal`."""
+
+    iteration: Annotated[int, Meta(ge=0)]
+    epoch: Annotated[int, Meta(ge=0)]
+    batch: dict[str, float | None] = {}
+    train: dict[str, float | None] = {}
+    test: dict[str, float | None] = {}
 
 
 class SilentJournal:
@@ -108,11 +122,5 @@ def _own_lines(path: Path) -> Iterator[Mapping[str, Any]]:
     remedy = f"delete {path} if its numbers are not needed"
     for first, lines in read_json_lines(path, remedy):
         for number, line in enumerate(lines, first):
-            groups = [line.get(name, {}) for name in ("iteration", *GROUPS)] if isinstance(line, dict) else [None]
-            if not isinstance(groups[0], int) or not all(map(_are_numbers, groups[1:])):
-                raise ValueError(f"{path}:{number}: not a line of this program: {str(line)[:100]}; {remedy}")
-            yield line
-
-
-def _are_numbers(group: Any) -> bool:
-    return isinstance(group, dict) and all(value is None or isinstance(value, (int, float)) for value in group.values())
+            where = f"{path}:{number}: not a line of this program: {str(line)[:100]}"
+            yield msgspec.to_builtins(typed(line, _Line, where, remedy))
