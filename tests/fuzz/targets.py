@@ -336,14 +336,16 @@ CONFIG = tiny_config().to_dict()
 FACTS = {
     "graphs": {"paddle": {"files": {"model": "model.json", "weights": "model.pdiparams"}, "settings": {}}},
     "outputs": ["boxes", "objectness", "probabilities"],
-    "reuse": {"graphs": {}, "outputs": ["boxes", "maps"], "maps": [4, 3, 16, 16]},
+    "reuse": None,
     "causal": True,
     "inputs": {"clip": [3, 4, 64, 64]},
+    "num_classes": 2,
     "input": CONFIG["MODEL"]["input"],
     "postprocess": CONFIG["MODEL"]["postprocess"],
     "pipeline": CONFIG["PIPELINE"]["test"],
     "source": CONFIG["INFERENCE"],
     "classes": ["Run", "Sit"],
+    "plugins": [],
 }
 STATE = {"conv.weight": np.ones((2, 3), np.float32), "conv.bias": np.zeros(2), "more": {"a": [1, ("x", None)]}}
 OVERRIDES = "MODEL.input.size=64\nMETRIC.0.iou_thresholds=[0.5]\nepochs=3\nMODEL.head.anchors.0=[1, 2]\n"
