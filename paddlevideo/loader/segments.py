@@ -21,8 +21,10 @@ import numpy.typing as npt
 from paddlevideo.loader.features import LONGEST, is_duration
 from paddlevideo.registry import suggestion
 from paddlevideo.types import IntArray
+from paddlevideo.utils.files import check_size
 from paddlevideo.utils.logging import logger
 
+LARGEST = 1 << 28  # bytes of an annotation
 PREFIX = "v_"  # of a video's name in some files
 
 
@@ -60,6 +62,7 @@ def read_segments(
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such annotation; data/activitynet/README.md says what it holds")
+    check_size(path, LARGEST)
     try:
         content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:

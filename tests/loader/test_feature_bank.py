@@ -15,3 +15,11 @@ def test_a_damaged_bank_is_named(tmp_path: Path, change) -> None:
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(ValueError, match=r"Run/a\.npz: expected arrays frames .*; write the bank with"):
         read_bank(tmp_path, "Run/a", 2)
+
+
+def test_a_small_bank_that_holds_very_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("paddlevideo.loader.feature_bank.LARGEST", 10_000)
+    np.savez_compressed(tmp_path / "a.npz", frames=np.arange(9), features=np.zeros((9, 1000)))
+    assert (tmp_path / "a.npz").stat().st_size < 10_000
+    with pytest.raises(ValueError, match=r"a\.npz: .*its arrays claim \d+ bytes, at most 10000 are read"):
+        read_bank(tmp_path, "a", 5)

@@ -25,11 +25,12 @@ from paddlevideo.tasks.answers.base import Answers, StreamOptions
 from paddlevideo.tasks.result_file import Labelled, ResultFile, Sink
 from paddlevideo.types import Arrays, Frames, Meta, Prediction, Sample
 from paddlevideo.utils.drawing import color_of, encode_picture, write_picture
-from paddlevideo.utils.files import to_json, write_atomically
+from paddlevideo.utils.files import check_size, to_json, write_atomically
 from paddlevideo.utils.logging import logger
 from paddlevideo.utils.timeline import Bar, draw_timeline
 
 VERSION = "VERSION 1.3"
+LARGEST = 1 << 28  # bytes of a file of results
 REMEDY = "write the file anew with main.py --test"
 SHOWN = 10  # segments of a picture, at most
 PICTURES = 12  # of a report
@@ -76,6 +77,7 @@ class SegmentAnswers(Answers):
         """
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such file of segments; main.py --test writes it to output_dir/test")
+        check_size(path, LARGEST)
         try:
             results = json.loads(path.read_text(encoding="utf-8"))["results"]
         except (ValueError, TypeError, KeyError, RecursionError) as error:
