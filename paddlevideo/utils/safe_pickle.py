@@ -25,6 +25,7 @@ _CONTAINERS = (dict, OrderedDict, list, tuple)
 _SHOWN = 100  # characters of a name in a message
 STEP, ITEM, PAIR = 100, 8, 200  # bytes that a step of a pickle, an item and a pair that it copies take at most
 LARGEST = 4 << 30  # bytes of a file
+MOST_OBJECTS = 1 << 30  # bytes
 MAX_DEPTH = 100  # containers in each other
 
 
@@ -41,7 +42,8 @@ class Budget:
     """The bytes that a file may still take in memory.
 
     Arrays and byte strings may take twice as many as the file has; all other objects 16 MiB and a hundred times as many
-    as the file has, of which the latter is 1 GiB at most.
+    as the file has, of which the latter is 1 GiB at most. The steps of a pickle, each of which makes at most
+    `STEP` bytes, are counted in large files only; small ones cannot have many. Calls and copies are always counted.
 
     Args:
         size: of the file in bytes.
@@ -49,7 +51,7 @@ class Budget:
 
     def __init__(self, size: int) -> None:
         self.data = 2 * size + 4096
-        self.objects = self.all_objects = (16 << 20) + min(100 * size, 1 << 30)
+        self.objects = self.all_objects = (16 << 20) + min(STEP * size, MOST_OBJECTS)
 
     def take_data(self, count: int) -> None:
         """Count bytes of arrays and byte strings.
@@ -193,7 +195,7 @@ class ArrayUnpickler(_StepByStep):
         budget: what its content may take, by default as the size of the file allows.
     """
 
-    dispatch: ClassVar = dict(_StepByStep.dispatch)
+    dispatch = dict(_StepByStep.dispatch)  # noqa: RUF012  (instances have another one for large files)
     builders: ClassVar[Mapping[tuple[str, str], Builder]] = {
         ("numpy", "dtype"): _dtype,
         ("collections", "OrderedDict"): _ordered_dict,
@@ -211,6 +213,8 @@ class ArrayUnpickler(_StepByStep):
         source = HonestFile(file)
         super().__init__(source, encoding="latin1")  # in which Python 2 wrote text and arrays
         self.budget = budget or Budget(source.size)
+        if source.size * STEP > MOST_OBJECTS:
+            self.dispatch = _COUNTED
         self.blank: dict[int, npt.NDArray[Any]] = {}  # arrays that have not got their content yet
 
     def load(self) -> Any:
@@ -390,10 +394,11 @@ def _dispatch() -> dict[int, Any]:
     steps = dict(ArrayUnpickler.dispatch)
     for check, opcodes in checks.items():
         steps.update({opcode[0]: check(steps[opcode[0]]) for opcode in opcodes})
-    return {code: _counted(load) for code, load in steps.items()}
+    return steps
 
 
 ArrayUnpickler.dispatch = _dispatch()
+_COUNTED = {code: _counted(load) for code, load in ArrayUnpickler.dispatch.items()}
 
 
 class HonestFile:
