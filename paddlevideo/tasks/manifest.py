@@ -125,6 +125,8 @@ def read_facts(folder: Path) -> Manifest:
     check_leaves(content, path)
     facts = typed(content, Manifest, str(path), REMEDY)
     for key, kind in NODES.items():
+        if key == "source" and not facts.source:
+            continue  # of a config without INFERENCE, which can be measured but not run on a user's files
         typed(getattr(facts, key), kind, f"{path}: {key}", REMEDY)
     _check_names(path, "classes", facts.classes)
     for where, owner in (("outputs", facts), ("reuse.outputs", facts.reuse)):

@@ -118,7 +118,9 @@ class Predictor:
         with part_of(folder, "postprocess"):
             postprocess = POSTPROCESS.build(facts.postprocess)
         with part_of(folder, "pipeline or source"):
-            check_source(facts.source, facts.pipeline, input)
+            build_pipeline(facts.pipeline, input)
+            if facts.source:
+                check_source(facts.source, facts.pipeline, input)
         check_fit(folder, facts, input)
         inputs = {name: item.shape for name, item in input.spec().items()}
         runner, graph = choose(engine, precision, read_graphs(folder, facts, inputs), folder)
@@ -144,6 +146,8 @@ class Predictor:
             TypeError: the config has no `INFERENCE` that reads a user's files.
             ConnectionError: a camera or URL cannot be opened.
         """
+        if not self.source:
+            raise TypeError(f"{self.where}: nothing says how a user's files are read; add INFERENCE to the config")
         check_source(self.source, self.pipeline, self.input)
         sources: list[Source] = DATASETS.get(self.source["name"]).sources(text, connection, realtime)
         return sources

@@ -81,7 +81,7 @@ def test_inputs_are_those_of_the_network_before_there_is_room_for_them(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda f: f.update(source={}), "source: it lacks the key name"),
+        (lambda f: f.update(source={"nmae": "x"}), "source: it lacks the key name"),
         (lambda f: f.update(source={"name": "ActionDataset"}), "expected a dataset that reads a user's files"),
         (lambda f: f.update(source={"name": "Nothing"}), "source: no dataset called 'Nothing'"),
         (lambda f: f.update(pipeline={}), "pipeline or source: PIPELINE: expected `sample`"),
@@ -116,6 +116,13 @@ def predict(folder: Path, clip: Path, out: Path) -> None:
     predictor = Predictor.from_export(folder, threads=1)
     sources = predictor.sources(str(clip), Connection())
     predict_streams(predictor, sources, out, StreamOptions(threshold=0.0, stride=40), Event())
+
+
+def test_an_export_without_a_source_reads_no_files_of_a_user(folder: Path, clip: Path) -> None:
+    put(folder, {**facts_of(folder), "source": {}})
+    predictor = Predictor.from_export(folder)
+    with pytest.raises(TypeError, match=r"inference\.yaml: nothing says how a user's files are read; add INFERENCE"):
+        predictor.sources(str(clip), Connection())
 
 
 @pytest.mark.parametrize("names", [["a"], []])
