@@ -42,7 +42,7 @@ def measure(
     use_device("cpu")
     use_threads(threads)
     networks = [Predictor.from_export(folder, engine, precision, threads, reuse).network for reuse in (0, 1)]
-    channels, length, height, width = read_facts(folder)["inputs"]["clip"]
+    channels, length, height, width = (read_facts(folder).inputs or {})["clip"]
     video = np.random.default_rng(0).random((1, channels, length + stride * (TURN + frames), height, width), np.float32)
     times: tuple[list[float], list[float]] = ([], [])
     difference = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import typing
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,13 +16,17 @@ import yaml
 
 from paddlevideo.registry import suggestion
 from paddlevideo.types import Node
-from paddlevideo.utils.files import write_text
+from paddlevideo.utils.files import check_size, write_text
 from paddlevideo.utils.names import broken_rule, check_text
 from paddlevideo.utils.text_files import read_text
 
 Tree = dict[str, Any]
 PHASES, STEPS = ("train", "test"), ("sample", "transform")  # of DATASET and PIPELINE, and of each pipeline
 MAX_NODES = 100_000  # of a yaml file, with all that its aliases stand for
+MAX_BYTES = 16 << 20  # of a yaml file
+MAX_DIGITS = 100  # of a number in a yaml file
+TAG = "tag:yaml.org,2002:"
+KINDS = ("null", "bool", "int", "float", "str", "seq", "map")  # of values, as yaml calls them
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,11 @@ class Config:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe yaml that refuses a key given twice, and aliases that stand for themselves or for very much."""
+    """Safe yaml with plain values alone.
+
+    It refuses a key given twice, aliases that stand for themselves or for very much, merge keys, dates and other tags,
+    and integers of more than 64 bits. Numbers to base 60, such as `1:30`, are refused too: who writes one means text.
+    """
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -84,6 +93,8 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        if (problem := _fault(node)) is not None:
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
         try:
             return super().construct_object(node, deep)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:  # such as !!timestamp x
@@ -104,6 +115,32 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+def _fault(node: yaml.Node) -> str | None:
+    """What is wrong with a value or key before it is made, None if nothing is."""
+    kind = node.tag.removeprefix(TAG)
+    if kind == "merge":
+        return "merge keys << are not known here; write the keys out, or build on another file with _base_"
+    if node.tag.startswith(TAG) and kind not in KINDS:
+        return f"expected text, a number, true or false, a list or a mapping, got a {kind}; put text in quotes"
+    if kind not in ("int", "float") or not isinstance(node, yaml.ScalarNode):
+        return None
+    text = node.value
+    if ":" in text:
+        return f"{text[:40]} would be a number to base 60; put it in quotes if it is text, or write a plain number"
+    if len(text) > MAX_DIGITS:
+        return f"a number should have at most {MAX_DIGITS} digits, got {len(text)}"
+    if kind == "int" and _wide(text):
+        return f"an integer should have at most 64 bits, got {text}"
+    return None
+
+
+def _wide(text: str) -> bool:
+    try:
+        return int(yaml.SafeLoader("").construct_yaml_int(yaml.ScalarNode(f"{TAG}int", text))).bit_length() > 64
+    except ValueError:  # which is said when it is made
+        return False
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -149,10 +186,13 @@ def read_yaml(path: Path) -> Any:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
+    check_size(path, MAX_BYTES)
     try:
         return yaml.load(read_text(path), Loader=_Loader)  # a SafeLoader  # nosec B506
     except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError(f"{path}: not a yaml file: {error}") from error
+        mark = getattr(error, "problem_mark", None)
+        place = "" if mark is None else f"{mark.line + 1}:{mark.column + 1}: "
+        raise ValueError(f"{path}:{place or ' '}not a yaml file: {' '.join(str(error).split())}") from error
 
 
 def _read(path: Path) -> Tree:
@@ -236,10 +276,27 @@ def _check(tree: Tree, path: Path) -> Config:
             raise ValueError(f"{path}: {key} should be at least {bound}, got {value}")
     if (share := tree.get("ema")) is not None and not 0 < share < 1:
         raise ValueError(f"{path}: ema should be above 0 and below 1, such as 0.999, got {share}")
-    for key, value in _leaves(tree):
-        if isinstance(value, float) and math.isnan(value):
-            raise ValueError(f"{path}: {key} should be a number or null, got {value}")
+    check_leaves(tree, path)
     return Config(**{**tree, "classes": _read_classes(tree.get("classes"), path)})
+
+
+def check_leaves(tree: Any, path: Path) -> None:
+    """Refuse values that no part of a config or manifest can be: numbers that are not finite, text that is none.
+
+    Raises:
+        ValueError: names file and key.
+    """
+    for key, value in _leaves(tree):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{path}: {key} should be a number or null, got {value} (not finite)")
+        for text in (key, value):
+            if isinstance(text, str) and not _is_text(text):
+                raise ValueError(f"{path}: {key!a} should be text in UTF-8 without zeros, got {ascii(text)[:100]}")
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be printed, drawn and be a name: half of a surrogate pair, or a zero, cannot."""
+    return re.search("[\0\ud800-\udfff]", value) is None
 
 
 def _check_keys(where: str, node: Any, known: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ import importlib.util
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,6 +24,7 @@ from paddlevideo.engines import ENGINES
 from paddlevideo.tasks.exporter import FORMATS, export_weights
 from paddlevideo.tasks.trainer import Trainer
 from paddlevideo.utils import device
+from paddlevideo.utils.names import printable
 
 paddle.disable_signal_handler()  # pytest's own one tells in which test, and at which line, a process has crashed
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -44,6 +45,14 @@ TINY = (  # what makes `yowo_sample.yaml` a network of a few thousand weights
     "MODEL.input.num_frames=4",
     "MODEL.input.size=64",
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Escape what a report quotes of odd file names: pytest-xdist ends the run if a text is not UTF-8."""
+    report = yield
+    report.sections = [(title, printable(text)) for title, text in report.sections]
+    return report
 
 
 def golden_roots() -> list[Path]:

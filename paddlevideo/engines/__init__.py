@@ -13,14 +13,14 @@ from typing import Any
 
 import paddle
 
-from paddlevideo.engines.base import Engine, Graph, Network, missing, require
+from paddlevideo.engines.base import Engine, Graph, Network, Settings, missing, require
 from paddlevideo.engines.onnx_runtime import ONNXRuntime
 from paddlevideo.engines.openvino_runtime import OpenVINO
 from paddlevideo.engines.paddle_inference import PaddleInference
 
 __all__ = [
-    "ENGINES", "PRECISIONS", "Engine", "Graph", "Network", "add_options", "choose", "chosen_options", "obstacle",
-    "require",
+    "ENGINES", "PRECISIONS", "Engine", "Graph", "Network", "Settings", "add_options", "choose", "chosen_options",
+    "obstacle", "require",
 ]  # fmt: skip
 
 ENGINES: dict[str, Engine] = {e.name: e for e in (OpenVINO(), ONNXRuntime(), PaddleInference())}  # the fastest first

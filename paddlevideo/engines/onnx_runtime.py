@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from paddlevideo.engines.base import Engine, Graph, Network, contiguous
+from paddlevideo.engines.base import Engine, Graph, Loaded, NetworkInput, contiguous
 from paddlevideo.types import Arrays
 
 ERRORS_ONLY = 3  # of its levels of logging; it warns of every constant that it can do without
@@ -16,7 +16,7 @@ class ONNXRuntime(Engine):
     name, package, extra = "onnxruntime", "onnxruntime", "onnx"
     formats: ClassVar = {"float32": "onnx"}
 
-    def start(self, graph: Graph, precision: str, threads: int | None) -> tuple[Network, int]:
+    def start(self, graph: Graph, precision: str, threads: int | None) -> Loaded:
         """See `Engine`."""
         import onnxruntime
 
@@ -30,4 +30,8 @@ class ONNXRuntime(Engine):
         def run(inputs: Arrays) -> Arrays:
             return graph.named(session.run(None, {name: contiguous(inputs[name]) for name in names}))
 
-        return run, len(session.get_outputs())
+        inputs = [
+            NetworkInput([item.name], [axis if isinstance(axis, int) else None for axis in item.shape[1:]])
+            for item in session.get_inputs()
+        ]
+        return Loaded(run, inputs, len(session.get_outputs()))

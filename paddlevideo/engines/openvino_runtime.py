@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar, TypeVar
 
-from paddlevideo.engines.base import Engine, Graph, Network, contiguous
+from paddlevideo.engines.base import Engine, Graph, Loaded, NetworkInput, contiguous
 from paddlevideo.types import Arrays
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ class OpenVINO(Engine):
     name, package, extra = "openvino", "openvino", "openvino"
     formats: ClassVar = {"float32": "openvino", "bf16": "openvino", "int8": "openvino_int8"}
 
-    def start(self, graph: Graph, precision: str, threads: int | None) -> tuple[Network, int]:
+    def start(self, graph: Graph, precision: str, threads: int | None) -> Loaded:
         """See `Engine`."""
         options = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
         if threads is not None:
@@ -37,7 +37,14 @@ class OpenVINO(Engine):
             results = request.infer(arrays, share_inputs=True)  # without a copy
             return graph.named([results[k] for k in range(len(graph.outputs))])
 
-        return run, len(compiled.outputs)
+        inputs = [
+            NetworkInput(
+                sorted(item.get_names()),
+                [axis.get_length() if axis.is_static else None for axis in list(item.partial_shape)[1:]],
+            )
+            for item in compiled.inputs
+        ]
+        return Loaded(run, inputs, len(compiled.outputs))
 
     def lacks(self, precision: str) -> str | None:
         """Bfloat16 on a CPU without instructions for it, where it would be slower than float32."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import ClassVar
 
 import paddle
 
-from paddlevideo.engines.base import Engine, Graph, Network, contiguous
+from paddlevideo.engines.base import Engine, Graph, Loaded, NetworkInput, contiguous
 from paddlevideo.types import Arrays
 
 
@@ -17,7 +19,7 @@ class PaddleInference(Engine):
     formats: ClassVar = {"float32": "paddle"}
     on_gpu = True
 
-    def start(self, graph: Graph, precision: str, threads: int | None) -> tuple[Network, int]:
+    def start(self, graph: Graph, precision: str, threads: int | None) -> Loaded:
         """See `Engine`; settings are `onednn`, whether to use it, and `without_passes`, names of its optimisations.
 
         Raises:
@@ -46,4 +48,15 @@ class PaddleInference(Engine):
             predictor.run()
             return graph.named([predictor.get_output_handle(k).copy_to_cpu() for k in predictor.get_output_names()])
 
-        return run, len(predictor.get_output_names())
+        return Loaded(run, _inputs(graph.files["model"]), len(predictor.get_output_names()))
+
+
+def _inputs(model: Path) -> list[NetworkInput]:
+    """The inputs in a program of Paddle, which does not tell them."""
+    program = json.loads(model.read_text(encoding="utf-8"))["program"]
+    found = []
+    for operator in program["regions"][0]["blocks"][0]["ops"]:
+        if operator["#"] == "1.data":
+            facts = {attribute["N"]: attribute["AT"]["D"] for attribute in operator["A"]}
+            found.append(NetworkInput([facts["name"]], [axis if axis > 0 else None for axis in facts["shape"][1:]]))
+    return found

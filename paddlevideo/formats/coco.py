@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from paddlevideo.formats.pictures import frame_number, trailing_number
 from paddlevideo.formats.structured import Json, read_json
 from paddlevideo.loader.index import MAX_COUNT, ActionIndex, VideoEntry, frame_ranges
 from paddlevideo.registry import FORMATS
-from paddlevideo.utils.files import write_text
+from paddlevideo.utils.files import to_json, write_text
 
 TRACK_KEYS = ("track_id", "instance_id")  # of TAO and of CocoVID
 
@@ -125,7 +124,7 @@ class CocoFormat(WritableFormat):
                 node["length"] = video.num_frames
             content["images"] += _image_nodes(before, node, frames)
             content["annotations"] += _annotation_nodes(len(content["annotations"]), before, video)
-        write_text(path, json.dumps(content, ensure_ascii=False))
+        write_text(path, to_json(content, str(path)))
         return []
 
 

@@ -31,4 +31,4 @@ def _tube(tube: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    json.dump(read(sys.argv[1]), sys.stdout)
+    json.dump(read(sys.argv[1]), sys.stdout, allow_nan=False)

@@ -12,6 +12,7 @@ from paddlevideo.registry import TRANSFORMS
 from paddlevideo.types import Frames, IntArray, Sample
 
 WEIGHT_BITS = 22  # of a pixel's weight after the point; with 8 of the pixel they fit into 32
+LARGEST_SIDE = 8192  # pixels of what frames are made to
 SNAP = 2  # pixels by which a side may miss that of the output and still be taken for it
 
 
@@ -32,8 +33,8 @@ class ScaleShortSide:
     resized = False
 
     def __init__(self, size: int = 256, keep_aspect: bool = False) -> None:
-        if size < 1:
-            raise ValueError(f"ScaleShortSide: size should be positive, got {size}")
+        if not 1 <= size <= LARGEST_SIDE:
+            raise ValueError(f"ScaleShortSide: size should be positive, up to {LARGEST_SIDE}, got {size}")
         self.size, self.keep_aspect = size, keep_aspect
 
     def target(self, height: int, width: int) -> tuple[int, int]:
@@ -94,8 +95,8 @@ class _Crop:
     resized = False
 
     def __init__(self, size: int) -> None:
-        if size < 1:
-            raise ValueError(f"{type(self).__name__}: size should be positive, got {size}")
+        if not 1 <= size <= LARGEST_SIDE:
+            raise ValueError(f"{type(self).__name__}: size should be positive, up to {LARGEST_SIDE}, got {size}")
         self.size = size
 
     def cut(self, sample: Sample, top: int, left: int) -> Sample:
@@ -189,9 +190,10 @@ class MultiScaleCrop:
     resized = False
 
     def __init__(self, size: int, shares: Sequence[float] = (1.0, 0.875, 0.75, 0.66)) -> None:
-        if size < 1 or not shares or not all(0 < share <= 1 for share in shares):
+        if not 1 <= size <= LARGEST_SIDE or not shares or not all(0 < share <= 1 for share in shares):
             raise ValueError(
-                f"MultiScaleCrop: expected a positive size and shares in 0..1 without 0, got {size} and {list(shares)}"
+                f"MultiScaleCrop: expected a positive size up to {LARGEST_SIDE} and shares in 0..1 without 0, got "
+                f"{size} and {list(shares)}"
             )
         self.size, self.shares = size, list(shares)
 

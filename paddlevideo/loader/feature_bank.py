@@ -10,6 +10,7 @@ from paddlevideo.types import Arrays, FloatArray, IntArray
 from paddlevideo.utils.files import write_atomically
 from paddlevideo.utils.names import output_name
 
+LARGEST = 1 << 30  # bytes of a video's features
 HOW = "write the bank with tools/extract_features.py"
 
 
@@ -58,6 +59,9 @@ def read_bank(folder: Path, video: str, frame: int) -> Arrays:
         raise FileNotFoundError(f"{path}: no features of this video; {HOW}")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+            claimed = sum(info.file_size for info in content.zip.infolist())  # a small member may hold much
+            if claimed > LARGEST:
+                raise ValueError(f"its arrays claim {claimed} bytes, at most {LARGEST} are read")
             frames, features = content["frames"], content["features"]
     except Exception as error:  # a damaged archive can fail in any way
         problem = str(error) or type(error).__name__

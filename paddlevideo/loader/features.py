@@ -8,9 +8,11 @@ from typing import TypeGuard
 import numpy as np
 
 from paddlevideo.types import FloatArray
+from paddlevideo.utils.files import check_size
 from paddlevideo.utils.text_files import load_json
 
 HOW = "write it with tools/extract_features.py"
+LARGEST, LARGEST_FACTS = 4 << 30, 1 << 20  # bytes of the files
 LONGEST = 1e9  # seconds of a video
 
 
@@ -23,6 +25,7 @@ def read_features(path: Path) -> FloatArray:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file of features; {HOW}, or mend the annotation")
+    check_size(path, LARGEST)
     try:
         features = np.load(path, allow_pickle=False)
         if not isinstance(features, np.ndarray) or features.dtype.kind not in "fiu":
@@ -49,6 +52,7 @@ def read_duration(path: Path) -> float:
     how = f'{HOW}, or write {{"duration": SECONDS}} into it'
     if not facts.is_file():
         raise FileNotFoundError(f"{facts}: no such file, which says how long the video of {path.name} is; {how}")
+    check_size(facts, LARGEST_FACTS)
     try:
         content = load_json(facts)
     except ValueError as error:

@@ -16,7 +16,6 @@ boxes are on these. Other frames are neither background for training nor evaluat
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -27,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from paddlevideo.types import IntArray
-from paddlevideo.utils.files import parse_json_line, write_text
+from paddlevideo.utils.files import parse_json_line, to_json, write_text
 from paddlevideo.utils.names import check_path, check_text
 from paddlevideo.utils.text_files import text_lines
 
@@ -205,8 +204,7 @@ def write_index(path: str | Path, index: ActionIndex, root: str | Path) -> None:
     told = Path(os.path.relpath(media, folder)) if near else media
     header = {"format": FORMAT, "version": VERSION, "classes": list(index.classes), "root": told.as_posix()}
     lines = [header, *(_node(video, root) for video in index.videos)]
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    write_text(path, text)
+    write_text(path, "".join(to_json(line, str(path)) + "\n" for line in lines))
 
 
 def _node(video: VideoEntry, root: Path) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import numpy as np
 from paddlevideo.registry import SAMPLERS
 from paddlevideo.types import IntArray
 
+LONGEST_STEP = 10**6  # frames
+
 
 class Sampler(Protocol):
     """Chooses frames around a key frame, or up to it."""
@@ -30,8 +32,8 @@ class KeyframeClip:
     """
 
     def __init__(self, num_frames: int, strides: Sequence[int] = (1,)) -> None:
-        if not strides or min(strides) < 1:
-            raise ValueError(f"KeyframeClip: strides should be positive, got {list(strides)}")
+        if not strides or min(strides) < 1 or max(strides) > LONGEST_STEP:
+            raise ValueError(f"KeyframeClip: strides should be positive, up to {LONGEST_STEP}, got {list(strides)}")
         self.num_frames = num_frames
         self.strides = list(strides)
         self.history = (num_frames - 1) * self.strides[0] + 1

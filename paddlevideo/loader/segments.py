@@ -20,10 +20,12 @@ import numpy.typing as npt
 from paddlevideo.loader.features import LONGEST, is_duration
 from paddlevideo.registry import suggestion
 from paddlevideo.types import IntArray
+from paddlevideo.utils.files import check_size
 from paddlevideo.utils.logging import logger
 from paddlevideo.utils.names import check_text
 from paddlevideo.utils.text_files import load_json
 
+LARGEST = 1 << 28  # bytes of an annotation
 PREFIX = "v_"  # of a video's name in some files
 
 
@@ -61,6 +63,7 @@ def read_segments(
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such annotation; data/activitynet/README.md says what it holds")
+    check_size(path, LARGEST)
     try:
         content = load_json(path, _once)
     except ValueError as error:

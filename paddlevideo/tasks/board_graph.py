@@ -7,7 +7,6 @@ through the methods that it asks a program of Paddle 2 for.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from paddle.framework import core
 
 from paddlevideo.modeling.models import VideoModel
 from paddlevideo.tasks.exporter import ExportGraph, input_specs
-from paddlevideo.utils.files import write_text
+from paddlevideo.utils.files import to_json, write_text
 
 Span = tuple[str, int, int]  # a layer's name, and the first of its operators in a program and that behind its last
 FILE = "vdlgraph.0000000000.log"  # VisualDL looks for names like this one
@@ -36,7 +35,7 @@ def write_graph(model: VideoModel, folder: Path) -> None:
     program = _Program(*_trace(model), names)
     with mock.patch.object(core, "ProgramDesc", lambda program: program):
         drawn = analyse_model(program)
-    write_text(folder / FILE, json.dumps(drawn))
+    write_text(folder / FILE, to_json(drawn, str(folder / FILE), only_ascii=True))
 
 
 def _trace(model: VideoModel) -> tuple[Any, list[Span]]:

@@ -40,14 +40,14 @@ def load_weights(model: nn.Layer, location: str | Path) -> None:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not a weight file, a damaged one, or not of this model; names missing, unexpected and misshapen
-            parameters.
+        ValueError: not a weight file, a damaged one, one with NaN or infinity, or not of this model; names missing,
+            unexpected and misshapen parameters.
     """
     weights = read_weights(verified(local_file(location)))
     comparison = compare(model, weights.tensors)
     if comparison.missing or comparison.unexpected or comparison.misshapen:
         raise ValueError(f"{weights.path} ({weights.source}) does not fit the model of the config:\n  {comparison}")
-    _fill(model, weights.tensors)
+    _fill(model, weights)
 
 
 def start_from(model: VideoModel, location: str | Path, classes: Sequence[str]) -> None:
@@ -76,21 +76,54 @@ def start_from(model: VideoModel, location: str | Path, classes: Sequence[str]) 
         else given
         for name, given in weights.tensors.items()
     }
-    absent = check_parts(model, dataclasses.replace(weights, tensors=fitted))
-    _fill(model, fitted)
+    weights_of_parts = dataclasses.replace(weights, tensors=fitted)
+    absent = check_parts(model, weights_of_parts)
+    _fill(model, weights_of_parts)
     reshaped = [name for name, value in fitted.items() if value is not weights.tensors[name]]
     logger.info("starting from %s", describe(weights))
     logger.info("  adapted to other classes: %s", _some(reshaped) or "nothing")
     logger.info("  not in the file: %s", _some(absent) or "nothing")
 
 
-def _fill(model: nn.Layer, tensors: Arrays) -> None:
-    """Set the tensors of a model that are given, in the model's precision."""
+def _fill(model: nn.Layer, weights: Weights) -> None:
+    """Set the tensors of a model that are given, in the model's precision.
+
+    Raises:
+        ValueError: a number is not finite, or not in the model's precision.
+    """
     own = model.state_dict()
     state: Any = dict(own)  # Paddle's type for it does not know arrays
-    for name, value in tensors.items():
-        state[name] = np.asarray(value, str(own[name].dtype).removeprefix("paddle."))
+    for name, value in weights.tensors.items():
+        precision = str(own[name].dtype).removeprefix("paddle.")
+        with np.errstate(over="ignore"):  # too large for the precision is found right here
+            state[name] = np.asarray(value, precision)
+        check_finite(state[name], value, f"{weights.path}: tensor {name} ({precision})")
     model.set_state_dict(state)
+
+
+def check_finite(numbers: npt.NDArray[Any], given: npt.NDArray[Any], where: str) -> None:
+    """Refuse weights with NaN or infinity.
+
+    Args:
+        numbers: of any shape.
+        given: what they were before they were converted to a precision.
+        where: begins the message.
+
+    Raises:
+        ValueError: says the first place, and what was given there.
+    """
+    if numbers.dtype.kind != "f":
+        return
+    flat = numbers.ravel()
+    with np.errstate(all="ignore"):
+        squares = np.dot(flat, flat)  # the quickest pass over them; it may also overflow
+    if np.isfinite(squares) or np.isfinite(flat).all():
+        return
+    place = np.unravel_index(int(np.argmin(np.isfinite(flat))), numbers.shape)
+    raise ValueError(
+        f"{where} should be finite, got {given[place]} at {list(map(int, place))}; the run that wrote it has "
+        "diverged, or the file is damaged: take an earlier checkpoint, or get the file again"
+    )
 
 
 def check_parts(model: nn.Layer, weights: Weights) -> list[str]:

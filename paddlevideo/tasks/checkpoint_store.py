@@ -16,17 +16,30 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
 
 from paddlevideo.tasks.provenance import Facts
-from paddlevideo.utils.files import TEMPORARY, put_aside, remove, replacing, sha256_of, write_json
+from paddlevideo.utils.files import TEMPORARY, check_size, put_aside, remove, replacing, sha256_of, write_json
 from paddlevideo.utils.logging import logger
+from paddlevideo.utils.typed import typed
 
 WEIGHTS, TRAINING, CONFIG, MANIFEST = "weights.pdparams", "training.pdopt", "config.yaml", "checkpoint.json"
 FORMAT, VERSION = "training-checkpoint", 1
 EARLIER = "earlier"  # where the files of earlier runs go
 LARGEST = 1 << 24  # bytes of a manifest
 CHECKPOINTS, LAST, BEST = "checkpoints", "last", "best"
+
+
+class _Manifest(msgspec.Struct, forbid_unknown_fields=True):
+    """The content of `checkpoint.json`; facts are compared key by key, so whatever they are, it is shown."""
+
+    format: Literal["training-checkpoint"]
+    version: Literal[1]
+    sha256: dict[str, Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]]
+    facts: Facts
 
 
 class CheckpointStore:
@@ -198,17 +211,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.is_file():
         raise ValueError(f"{path}: no such file, so this is no checkpoint")
+    problem, remedy = f"{path}: damaged, or of another program or version", "take another checkpoint"
+    check_size(path, LARGEST)
     try:
-        found = json.loads(path.read_bytes()) if path.stat().st_size <= LARGEST else None
-    except (ValueError, RecursionError):
-        found = None
-    if (
-        not isinstance(found, dict)
-        or (found.get("format"), found.get("version")) != (FORMAT, VERSION)
-        or not all(isinstance(found.get(key), dict) for key in ("sha256", "facts"))
-    ):
-        raise ValueError(f"{path}: damaged, or of another program or version")
-    return found
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{problem}: not JSON ({error})") from error
+    manifest = typed(found, _Manifest, problem, remedy)
+    return {"sha256": manifest.sha256, "facts": manifest.facts}
 
 
 def verified(weights: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from paddlevideo.config import Config
-from paddlevideo.tasks.checkpoint import check_parts, describe
+from paddlevideo.tasks.checkpoint import check_finite, check_parts, describe
 from paddlevideo.tasks.parts import build_model
 from paddlevideo.utils.download import local_file
 from paddlevideo.utils.logging import logger
@@ -22,7 +22,8 @@ def convert(source: str, target: Path, config: Config | None) -> None:
         config: of the model that they are for, or None to leave that open.
 
     Raises:
-        ValueError: no weight file, not whole parts of the model, or neither a known source nor a model to compare with.
+        ValueError: no weight file, not whole parts of the model, NaN or infinity, or neither a known source nor a model
+            to compare with.
     """
     weights = read_weights(local_file(source))
     if config is not None:
@@ -33,6 +34,8 @@ def convert(source: str, target: Path, config: Config | None) -> None:
             f"{weights.path}: its names are not those of any known source ({known}); if these are weights of this "
             "program, give the config of their model with -c"
         )
+    for name, value in weights.tensors.items():
+        check_finite(value, value, f"{weights.path}: tensor {name}")
     write_tensors(weights.tensors, target)
     logger.info("%s", describe(weights))
     if config is not None:

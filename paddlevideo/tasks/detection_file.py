@@ -10,7 +10,6 @@ gives them `objectness [K]` and `probabilities [K, C]` of all classes. All sampl
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from paddlevideo.loader.index import MAX_COUNT, are_counts
 from paddlevideo.tasks.result_file import ResultFile, Sink
 from paddlevideo.types import Meta, Prediction
 from paddlevideo.utils.collector import collector_paused
-from paddlevideo.utils.files import read_json_lines, replacing
+from paddlevideo.utils.files import read_json_lines, replacing, to_json
 from paddlevideo.utils.names import broken_rule, check_text
 
 FORMAT, VERSION = "action-detections", 1
@@ -48,15 +47,13 @@ def detection_writer(path: Path, classes: Sequence[str]) -> Iterator[Sink]:
         def write(meta: Meta, prediction: Prediction) -> None:
             columns = {key: _plain(prediction[key]) for key in (*_REQUIRED, *_OPTIONAL) if key in prediction}
             try:
-                text = json.dumps({key: meta[key] for key in _META} | columns, ensure_ascii=False, allow_nan=False)
+                text = to_json({key: meta[key] for key in _META} | columns, meta["id"])
             except ValueError as error:
-                raise ValueError(
-                    f"{meta['id']}: prediction should be finite, got nan or inf; check the weights"
-                ) from error
+                raise ValueError(f"{meta['id']}: prediction should be finite ({error}); check the weights") from error
             file.write(text + "\n")
 
         header = {"format": FORMAT, "version": VERSION, "classes": list(classes)}
-        file.write(json.dumps(header, ensure_ascii=False) + "\n")
+        file.write(to_json(header, str(path)) + "\n")
         yield write
 
 

@@ -18,7 +18,7 @@ from paddlevideo.tasks.report import write_report
 from paddlevideo.tasks.result_file import Sink
 from paddlevideo.types import Arrays, Meta, Prediction
 from paddlevideo.utils import processes
-from paddlevideo.utils.files import output_folder, write_json
+from paddlevideo.utils.files import finite_or_null, output_folder, write_json
 from paddlevideo.utils.logging import Progress, logger
 
 Predict = Callable[[Any, list[Meta]], list[Prediction]]
@@ -86,7 +86,7 @@ def measure(config: Config, predictor: Predictor) -> dict[str, float]:
         numbers = evaluate(predictor.batch, loader, build_metrics(config), config.log_interval, write)
     if not processes.is_first():
         return numbers
-    write_json(folder / "metrics.json", numbers)
+    write_json(folder / "metrics.json", finite_or_null(numbers))
     write_report(folder, config, dataset, answers.read(folder / answers.file_name).samples, numbers)
     logger.info("%s", table(numbers))
     logger.info("numbers, %s and a report to look at are in %s", answers.file_name, folder)

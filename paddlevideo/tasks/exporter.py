@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import paddle
-import yaml
 from paddle import Tensor, nn
 
 from paddlevideo.config import Config
@@ -21,11 +20,12 @@ from paddlevideo.modeling.sliding import Sliding
 from paddlevideo.tasks.checkpoint import load_weights
 from paddlevideo.tasks.folding import fold_norms
 from paddlevideo.tasks.graphs import CHAIN, check, differences, runnable, write_graphs
+from paddlevideo.tasks.manifest import FILE, Manifest, ReuseFacts, graph_facts, sizes_of, write_facts
 from paddlevideo.tasks.parts import build_dataset, build_model
-from paddlevideo.tasks.predictor import Predictor, eager_network, sizes_of
+from paddlevideo.tasks.predictor import Predictor, eager_network
 from paddlevideo.tasks.sliding import SlidingNetwork
 from paddlevideo.types import Arrays, InputSpec, Tensors
-from paddlevideo.utils.files import output_folder, write_json, write_text
+from paddlevideo.utils.files import output_folder, write_json
 from paddlevideo.utils.locks import claim
 from paddlevideo.utils.logging import logger
 from paddlevideo.utils.names import openable
@@ -91,7 +91,7 @@ def export(
     wanted = [*formats] if calibration is None else [*formats, "openvino_int8"]
     clips = () if calibration is None else CalibrationClips(config, model, calibration)
     folder = output_folder(folder)
-    (folder / "inference.yaml").unlink(missing_ok=True)  # so that a failed export is not taken for a good one
+    (folder / FILE).unlink(missing_ok=True)  # so that a failed export is not taken for a good one
     model.eval()
     inputs = probe(model)
     eager = eager_network(model)(inputs)
@@ -107,7 +107,7 @@ def export(
     reference: dict[str, Any] = eager
     np.savez(folder / "reference.npz", **reference)
     write_json(folder / "export_report.json", report)
-    write_facts(folder, model, config, graphs, reuse)
+    write_facts(folder, facts_of_export(model, config, graphs, reuse))
     logger.info("%s\nexported to %s", report_table(report), folder)
     return folder
 
@@ -130,7 +130,7 @@ def keep_files(graphs: dict[str, Graph], folder: Path) -> None:
         path.replace(folder / path.name)
 
 
-def export_sliding(model: VideoModel, inputs: Arrays, formats: list[str], folder: Path) -> dict[str, Any] | None:
+def export_sliding(model: VideoModel, inputs: Arrays, formats: list[str], folder: Path) -> ReuseFacts | None:
     """Write a model for clips that move on, if it offers that, and compare its answers with the eager ones.
 
     Args:
@@ -161,39 +161,25 @@ def export_sliding(model: VideoModel, inputs: Arrays, formats: list[str], folder
             for clips, expected in zip((inputs, following), eager, strict=True):
                 check(differences(network(clips), expected), f"{engine.name}, reuse")
         keep_files(graphs, output_folder(folder / "reuse"))
-    return {**graph_facts(graphs), "maps": list(shape)}
+    return ReuseFacts(graph_facts(graphs), sorted([*eager[0], "maps"]), list(shape))
 
 
-def graph_facts(graphs: dict[str, Graph]) -> dict[str, Any]:
-    """What `inference.yaml` says of a network in several formats."""
-    return {
-        "graphs": {
-            name: {"files": {key: path.name for key, path in graph.files.items()}, "settings": dict(graph.settings)}
-            for name, graph in graphs.items()
-        },
-        "outputs": list(next(iter(graphs.values())).outputs),
-    }
-
-
-def write_facts(
-    folder: Path, model: VideoModel, config: Config, graphs: dict[str, Graph], reuse: dict[str, Any] | None
-) -> None:
-    """Write `inference.yaml`, the last file of an export."""
-    facts = {
-        **graph_facts(graphs),
-        "reuse": reuse,
-        "causal": model.input.causal,
-        "inputs": sizes_of(model.input),
-        "num_classes": len(config.classes),
-        "input": dict(config.MODEL["input"]),
-        "postprocess": dict(config.MODEL["postprocess"]),
-        "pipeline": dict(config.PIPELINE["test"]),
-        "source": dict(config.INFERENCE),
-        "classes": list(config.classes),
-        "plugins": list(config.plugins),
-    }
-    text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
-    write_text(folder / "inference.yaml", text)
+def facts_of_export(model: VideoModel, config: Config, graphs: dict[str, Graph], reuse: ReuseFacts | None) -> Manifest:
+    """What `inference.yaml` says of a model."""
+    return Manifest(
+        graphs=graph_facts(graphs),
+        outputs=list(next(iter(graphs.values())).outputs),
+        reuse=reuse,
+        causal=model.input.causal,
+        inputs=sizes_of(model.input),
+        num_classes=len(config.classes),
+        input=dict(config.MODEL["input"]),
+        postprocess=dict(config.MODEL["postprocess"]),
+        pipeline=dict(config.PIPELINE["test"]),
+        source=dict(config.INFERENCE),
+        classes=list(config.classes),
+        plugins=list(config.plugins),
+    )
 
 
 def probe(owner: VideoModel | Predictor) -> Arrays:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +15,7 @@ from paddlevideo.engines import ENGINES, Graph, require
 from paddlevideo.engines.openvino_runtime import core, import_quietly, in_own_thread
 from paddlevideo.types import Arrays
 from paddlevideo.utils.device import use_device
+from paddlevideo.utils.files import to_json
 from paddlevideo.utils.logging import logger
 from paddlevideo.utils.process import in_own_process
 from paddlevideo.utils.text_files import load_json
@@ -108,7 +108,8 @@ def _convert(model: Path, weights: Path, target: Path) -> None:
     import paddle2onnx
 
     readable = target.with_name("readable.json")
-    readable.write_text(json.dumps(_single_precision_slopes(load_json(model))), encoding="utf-8")
+    program = _single_precision_slopes(load_json(model))
+    readable.write_text(to_json(program, str(model), only_ascii=True), encoding="utf-8")
     # "None" is the name of no optimizer; the default one installs packages without asking.
     paddle2onnx.export(str(readable), str(weights), str(target), opset_version=OPSET, optimize_tool="None")
     readable.unlink()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
 
 from paddlevideo.tasks.board_writer import BoardWriter
-from paddlevideo.utils.files import read_json_lines, remove
+from paddlevideo.utils.files import finite_or_null, read_json_lines, remove, to_json
 from paddlevideo.utils.logging import logger
+from paddlevideo.utils.typed import typed
 
 Numbers = Mapping[str, float]
 GROUPS = ("batch", "train", "test")
@@ -20,6 +23,16 @@ NAME, CURVES, BOARD = "metrics.jsonl", "visualdl", "board"
 def journal_files(folder: Path) -> list[Path]:
     """What the journal of a run consists of."""
     return [folder / NAME, folder / CURVES, folder / BOARD]
+
+
+class _Line(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A line of the file, see `Journal`."""
+
+    iteration: Annotated[int, Meta(ge=0)]
+    epoch: Annotated[int, Meta(ge=0)]
+    batch: dict[str, float | None] = {}
+    train: dict[str, float | None] = {}
+    test: dict[str, float | None] = {}
 
 
 class SilentJournal:
@@ -43,7 +56,8 @@ class Journal(SilentJournal):
     """`metrics.jsonl` of a run, and the folder `visualdl` that is drawn from it.
 
     A line has the number of batches done, `iteration`, the `epoch` that they are in, from 1, and numbers by name:
-    `batch` every few batches, `train` and `test` at the end of an epoch.
+    `batch` every few batches, `train` and `test` at the end of an epoch. A number that is not finite, such as that of a
+    metric without a truth, is null.
 
     Args:
         folder: the run's.
@@ -72,9 +86,13 @@ class Journal(SilentJournal):
 
     def write(self, iteration: int, epoch: int, **numbers: Numbers) -> None:
         """Append a line with groups of numbers."""
-        line = {"iteration": iteration, "epoch": epoch, **numbers}
+        line = {
+            "iteration": iteration,
+            "epoch": epoch,
+            **{key: finite_or_null(group) for key, group in numbers.items()},
+        }
         try:
-            self.file.write(f"{json.dumps(line)}\n".encode())
+            self.file.write(f"{to_json(line, str(self.path), only_ascii=True)}\n".encode())
         except OSError as error:
             raise OSError(
                 f"{self.path}: cannot write ({error.strerror}); make room and go on from the last checkpoint with "
@@ -90,7 +108,8 @@ class Journal(SilentJournal):
     def _draw(self, line: Mapping[str, Any]) -> None:
         for group in GROUPS:
             for name, value in line.get(group, {}).items():
-                self.board.scalar(f"{group}/{name}", value, line["iteration"])
+                if value is not None:
+                    self.board.scalar(f"{group}/{name}", value, line["iteration"])
 
 
 def _own_lines(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -102,11 +121,5 @@ def _own_lines(path: Path) -> Iterator[Mapping[str, Any]]:
     remedy = f"delete {path} if its numbers are not needed"
     for first, lines in read_json_lines(path, remedy):
         for number, line in enumerate(lines, first):
-            groups = [line.get(name, {}) for name in ("iteration", *GROUPS)] if isinstance(line, dict) else [None]
-            if not isinstance(groups[0], int) or not all(map(_are_numbers, groups[1:])):
-                raise ValueError(f"{path}:{number}: not a line of this program: {str(line)[:100]}; {remedy}")
-            yield line
-
-
-def _are_numbers(group: Any) -> bool:
-    return isinstance(group, dict) and all(isinstance(value, (int, float)) for value in group.values())
+            where = f"{path}:{number}: not a line of this program: {str(line)[:100]}"
+            yield msgspec.to_builtins(typed(line, _Line, where, remedy))

@@ -76,11 +76,20 @@ def check_inference(config: Config, input: InputTransform) -> None:
 
     Raises:
         KeyError: no such dataset, transform or sampler.
-        TypeError: one has no such argument.
+        TypeError: one has no such argument, or the dataset reads no files of a user.
     """
     pipeline = config.PIPELINE.get("test")
     if config.INFERENCE and pipeline is not None:
-        DATASETS.check(config.INFERENCE, source=None, stride=1, **build_pipeline(pipeline, input))
+        check_source(config.INFERENCE, pipeline, input)
+
+
+def check_source(source: Node, pipeline: Node, input: InputTransform) -> None:
+    """Look at what a model is run on a user's files with; see `check_inference`."""
+    readers = [name for name in DATASETS if hasattr(DATASETS.get(name), "sources")]
+    name = source.get("name")
+    if name in list(DATASETS) and name not in readers:
+        raise TypeError(f"INFERENCE: expected a dataset that reads a user's files ({', '.join(readers)}), got {name}")
+    DATASETS.check(source, source=None, stride=1, **build_pipeline(pipeline, input))
 
 
 def scan_dataset(config: Config, phase: str) -> IndexScan:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import paddle
 
-from paddlevideo.config import Config, read_yaml
-from paddlevideo.engines import Graph, Network, choose
+from paddlevideo.config import Config
+from paddlevideo.engines import Network, choose
 from paddlevideo.loader.media.live import Connection, Source
 from paddlevideo.modeling.models import InputTransform, Postprocess, VideoModel
 from paddlevideo.registry import DATASETS, INPUTS, POSTPROCESS
 from paddlevideo.tasks.answers import Answers, answers_of
 from paddlevideo.tasks.checkpoint import load_weights
-from paddlevideo.tasks.parts import build_model, build_pipeline
+from paddlevideo.tasks.manifest import FILE, check_fit, part_of, read_facts, read_graphs, read_sliding
+from paddlevideo.tasks.parts import build_model, build_pipeline, check_source
 from paddlevideo.tasks.sliding import SlidingNetwork
 from paddlevideo.types import Arrays, Meta, Node, Prediction, Sample, Tensors
 from paddlevideo.utils.cpu import use_onednn
 from paddlevideo.utils.locks import check_free
 from paddlevideo.utils.logging import logger
 from paddlevideo.utils.plugins import require_plugins
+
+LARGEST_OUTPUT = 1e15  # of which the square is still finite in float32
 
 
 def eager_network(model: VideoModel) -> Network:
@@ -51,6 +53,7 @@ class Predictor:
         pipeline: the config's `PIPELINE.test`.
         source: the config's `INFERENCE`, the dataset that reads a user's file.
         classes: names.
+        where: the file that says so, for messages.
     """
 
     def __init__(
@@ -61,9 +64,11 @@ class Predictor:
         pipeline: Node,
         source: Node,
         classes: list[str],
+        where: Path | str = "the config",
     ) -> None:
         self.network, self.input, self.postprocess = network, input, postprocess
         self.pipeline, self.source, self.classes = pipeline, source, classes
+        self.where = where
         self.answers: Answers = answers_of(postprocess, classes)
 
     @classmethod
@@ -109,28 +114,29 @@ class Predictor:
         check_free(folder)
         before = _stamp(folder)
         facts = read_facts(folder)
-        require_plugins(facts["plugins"], folder / "inference.yaml")
-        _check_causal(facts["causal"])
-        runner, graph = choose(engine, precision, read_graphs(folder, facts), folder)
-        input = INPUTS.build(facts["input"])
-        _check_fit(folder / "inference.yaml", facts, input)
-        sliding = read_sliding(folder, facts).get(runner.formats[precision]) if reuse else None
+        require_plugins(facts.plugins, folder / FILE)
+        _check_causal(facts.causal)
+        with part_of(folder, "input"):
+            input = INPUTS.build(facts.input)
+        with part_of(folder, "postprocess"):
+            postprocess = POSTPROCESS.build(facts.postprocess)
+        with part_of(folder, "pipeline or source"):
+            build_pipeline(facts.pipeline, input)
+            if facts.source:
+                check_source(facts.source, facts.pipeline, input)
+        check_fit(folder, facts, input)
+        inputs = {name: item.shape for name, item in input.spec().items()}
+        runner, graph = choose(engine, precision, read_graphs(folder, facts, inputs), folder)
+        sliding = read_sliding(folder, facts, inputs).get(runner.formats[precision]) if reuse else None
         network = runner.load(sliding or graph, precision, threads)
-        if sliding is not None:
-            network = SlidingNetwork(network, facts["reuse"]["maps"], reuse * frame_step(facts["pipeline"], input))
+        if sliding is not None and facts.reuse is not None:
+            network = SlidingNetwork(network, facts.reuse.maps, reuse * frame_step(facts.pipeline, input))
         check_free(folder)
         if _stamp(folder) != before:
             raise ValueError(f"{folder}: was exported anew while it was loaded; run the command again")
         kept = "" if sliding is None else ", which keeps work on frames for their next clips"
         logger.info("%s: run by %s in %s%s", folder, runner.name, precision, kept)
-        return cls(
-            network,
-            input,
-            POSTPROCESS.build(facts["postprocess"]),
-            facts["pipeline"],
-            facts["source"],
-            facts["classes"],
-        )
+        return cls(network, input, postprocess, facts.pipeline, facts.source, facts.classes, folder / FILE)
 
     def sources(self, text: str, connection: Connection, realtime: bool = False) -> list[Source]:
         """What a user means by `text`, as the dataset that reads it understands it.
@@ -143,8 +149,12 @@ class Predictor:
         Raises:
             FileNotFoundError: nothing is there.
             ValueError: not what this network predicts.
+            TypeError: the config has no `INFERENCE` that reads a user's files.
             ConnectionError: a camera or URL cannot be opened.
         """
+        if not self.source:
+            raise TypeError(f"{self.where}: nothing says how a user's files are read; add INFERENCE to the config")
+        check_source(self.source, self.pipeline, self.input)
         sources: list[Source] = DATASETS.get(self.source["name"]).sources(text, connection, realtime)
         return sources
 
@@ -169,15 +179,49 @@ class Predictor:
         return getattr(self.input, "sampling", None) is not None
 
     def batch(self, inputs: Arrays | Tensors, meta: list[Meta]) -> list[Prediction]:
-        """Predictions for inputs that have a batch axis."""
-        decoded = self.network(inputs)
+        """Predictions for inputs that have a batch axis.
+
+        Raises:
+            ValueError: an output of the network is not finite, or it tells more classes apart than there are names.
+            KeyError: the network does not have an output that is needed.
+        """
+        decoded = finite_outputs(self.network(inputs), meta)
         try:
-            return self.postprocess(decoded, meta)
+            predictions = self.postprocess(decoded, meta)
         except KeyError as error:
             raise KeyError(
                 f"postprocess {type(self.postprocess).__name__} needs the output {error}, the network has "
                 f"{', '.join(decoded)}; export the model again"
             ) from error
+        count = max(map(self.answers.count_classes, predictions), default=0)
+        if count > len(self.classes):
+            raise ValueError(
+                f"{self.where}: classes should be the {count} names or more that the network was trained for, got "
+                f"{len(self.classes)}; put them back, or export the model again"
+            )
+        return predictions
+
+
+def finite_outputs(decoded: Arrays, meta: list[Meta]) -> Arrays:
+    """The outputs of a network, if they can be compared, drawn and written.
+
+    Finite boxes stay as they are, even far outside of the frame, so that files say what metrics count. Beyond
+    `LARGEST_OUTPUT`, areas of boxes would not be finite.
+
+    Raises:
+        ValueError: one is NaN, infinite or too large; names the output and the sample or frame.
+    """
+    for name, values in decoded.items():
+        if values.dtype.kind == "f" and not (inside := np.abs(values) <= LARGEST_OUTPUT).all():  # nor NaN
+            sample, *place = np.argwhere(~inside)[0].tolist()
+            about = meta[sample] if sample < len(meta) else {}
+            frame = f", frame {about['frame']}" if "frame" in about else ""
+            raise ValueError(
+                f"{about.get('id')}{frame}: output {name} of the network should be finite, got "
+                f"{values[(sample, *place)]} at {place}; the weights have diverged or are damaged: take those of "
+                "another checkpoint"
+            )
+    return decoded
 
 
 def _stamp(folder: Path) -> tuple[int, int] | None:
@@ -195,28 +239,6 @@ def frame_step(pipeline: Node, input: InputTransform) -> int:
     return int(np.diff(sampler(sampler.history, sampler.history - 1, None)).max(initial=1))
 
 
-def sizes_of(input: InputTransform) -> dict[str, list[int]]:
-    """What `inference.yaml` says of a network's inputs: their shapes without the batch axis, 1 for any length."""
-    return {name: [axis or 1 for axis in item.shape] for name, item in input.spec().items()}
-
-
-def _check_fit(path: Path, facts: dict[str, Any], input: InputTransform) -> None:
-    """Refuse settings with which the network would be given, or understood as, something else than it was trained for.
-
-    Raises:
-        ValueError: says which.
-    """
-    for what, known, found in (
-        ("inputs", facts.get("inputs"), sizes_of(input)),
-        ("num_classes", facts.get("num_classes"), len(facts["classes"])),
-    ):
-        if known is not None and known != found:  # older folders do not tell
-            raise ValueError(
-                f"{path}: the network was exported for {what} {known}, what else stands there makes it {found}; put it "
-                "back, or export the model again"
-            )
-
-
 def _check_causal(causal: bool) -> None:
     """Refuse to predict a video frame by frame with a network that also needs what comes later."""
     if not causal:
@@ -224,85 +246,3 @@ def _check_causal(causal: bool) -> None:
             "this model is not causal: it answers with features of the whole video, extracted beforehand, so it cannot "
             "run on a file or stream; measure it with main.py --test -w, or predict with a model without context"
         )
-
-
-GRAPHS = {"graphs": dict, "outputs": list}
-REUSE = {**GRAPHS, "maps": list}
-FACTS = {
-    **GRAPHS,
-    "causal": bool,
-    "input": dict,
-    "postprocess": dict,
-    "pipeline": dict,
-    "source": dict,
-    "classes": list,
-    "plugins": list,  # since there are any
-}
-
-
-def read_facts(folder: Path) -> dict[str, Any]:
-    """The checked content of an export folder's `inference.yaml`.
-
-    Raises:
-        FileNotFoundError: the file is missing.
-        ValueError: a fact is missing or of the wrong type.
-    """
-    path = folder / "inference.yaml"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; write it with tools/export_model.py")
-    facts = read_yaml(path)
-    if isinstance(facts, dict) and "graphs" not in facts:  # written when Paddle's was the only format
-        facts["graphs"] = {"paddle": {"files": {key: facts.get(key) for key in ("model", "weights")}}}
-    if isinstance(facts, dict):
-        facts.setdefault("plugins", [])
-    _check_types(path, facts, FACTS)
-    if facts.setdefault("reuse", None) is not None:  # older folders do not tell
-        _check_reuse(path, facts["reuse"])
-    for key in ("outputs", "classes"):
-        if not all(isinstance(name, str) for name in facts[key]):
-            raise ValueError(f"{path}: {key} should be a list of names, got {facts[key]}; export the model again")
-    checked: dict[str, Any] = facts
-    return checked
-
-
-def _check_reuse(path: Path, facts: Any) -> None:
-    _check_types(path, facts, REUSE, "reuse.")
-    if len(facts["maps"]) != 4 or not all(isinstance(size, int) and size > 0 for size in facts["maps"]):
-        raise ValueError(f"{path}: reuse.maps should be four sizes, got {facts['maps']}; export the model again")
-    if "maps" not in facts["outputs"] or not all(isinstance(name, str) for name in facts["outputs"]):
-        raise ValueError(
-            f"{path}: reuse.outputs should be a list of names with maps, got {facts['outputs']}; export the model again"
-        )
-
-
-def _check_types(path: Path, facts: Any, kinds: Mapping[str, type], prefix: str = "") -> None:
-    for key, kind in kinds.items():
-        if not isinstance(facts, dict) or not isinstance(facts.get(key), kind):
-            raise ValueError(f"{path}: {prefix}{key} should be a {kind.__name__}; export the model again")
-
-
-def read_sliding(folder: Path, facts: dict[str, Any]) -> dict[str, Graph]:
-    """The graphs of an export folder for clips that move on, by format; see `read_graphs`."""
-    return {} if facts["reuse"] is None else read_graphs(folder / "reuse", facts["reuse"])
-
-
-def read_graphs(folder: Path, facts: dict[str, Any]) -> dict[str, Graph]:
-    """The graphs of an export folder by format.
-
-    Raises:
-        FileNotFoundError: a file is missing.
-        ValueError: a graph is not described as the exporter does it, or names a file outside the folder.
-    """
-    where = folder / "inference.yaml"
-    graphs = {}
-    for name, node in facts["graphs"].items():
-        files, settings = (node.get(key, {}) if isinstance(node, dict) else None for key in ("files", "settings"))
-        if not isinstance(files, dict) or not isinstance(settings, dict) or "model" not in files:
-            raise ValueError(f"{where}: graphs.{name} should have files, among them the model; export the model again")
-        for key, file in files.items():
-            if not isinstance(file, str) or Path(file).name != file:
-                raise ValueError(f"{where}: {key} of {name} should be a file name in this folder, got {file!r}")
-            if not (folder / file).is_file():
-                raise FileNotFoundError(f"{folder / file}: no such file; export the model again")
-        graphs[name] = Graph({key: folder / file for key, file in files.items()}, facts["outputs"], settings)
-    return graphs

@@ -17,7 +17,7 @@ from paddlevideo.tasks.report import write_report
 from paddlevideo.tasks.result_file import ResultFile
 from paddlevideo.types import Arrays, Meta, Prediction
 from paddlevideo.utils.collector import collector_paused
-from paddlevideo.utils.files import output_folder, write_json
+from paddlevideo.utils.files import finite_or_null, output_folder, write_json
 from paddlevideo.utils.logging import logger
 
 
@@ -50,7 +50,7 @@ def rescore(config: Config, path: Path, protocol: str | None = None, output: Pat
         numbers = measure(metrics, results.samples, targets)
         logger.info("%s", table(numbers))
         if output is not None:
-            write_json(output_folder(output) / "metrics.json", numbers)
+            write_json(output_folder(output) / "metrics.json", finite_or_null(numbers))
             write_report(output, chosen, dataset, results.samples, numbers)
             logger.info("the numbers and a report to look at are in %s", output)
     return numbers

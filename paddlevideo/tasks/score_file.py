@@ -8,7 +8,6 @@ A sample is its meta (`id`, and the number of the `view` of its `video`) and `sc
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 
 from paddlevideo.tasks.result_file import Labelled, ResultFile, Sink
 from paddlevideo.types import Meta, Prediction
-from paddlevideo.utils.files import read_json_lines, replacing
+from paddlevideo.utils.files import read_json_lines, replacing, to_json
 from paddlevideo.utils.names import check_text
 
 FORMAT, VERSION = "class-scores", 1
@@ -38,16 +37,12 @@ def score_writer(path: Path, classes: Sequence[str]) -> Iterator[Sink]:
 
         def write(meta: Meta, prediction: Prediction) -> None:
             scores = np.char.mod("%.9g", prediction["scores"]).astype(np.float64).tolist()  # float32, to the bit
-            try:
-                text = json.dumps(
-                    {**{key: meta[key] for key in _META}, "scores": scores}, ensure_ascii=False, allow_nan=False
-                )
-            except ValueError as error:
-                raise ValueError(f"{meta['id']}: scores should be finite, got nan or inf; check the weights") from error
-            file.write(text + "\n")
+            if not np.isfinite(scores).all():
+                raise ValueError(f"{meta['id']}: scores should be finite, got nan or inf; check the weights")
+            file.write(to_json({**{key: meta[key] for key in _META}, "scores": scores}, meta["id"]) + "\n")
 
         header = {"format": FORMAT, "version": VERSION, "classes": list(classes)}
-        file.write(json.dumps(header, ensure_ascii=False) + "\n")
+        file.write(to_json(header, str(path)) + "\n")
         yield write
 
 

@@ -25,6 +25,23 @@ class _Known:
     maps: Sequence[FloatArray]
 
 
+def sliding_inputs(clip: Sequence[int | None], maps_shape: Sequence[int]) -> dict[str, list[int | None]]:
+    """Shapes of the inputs of a `Sliding`, without the batch axis.
+
+    Args:
+        clip: `[3, T, H, W]`.
+        maps_shape: see `Sliding`.
+    """
+    channels, frames, *plane = clip
+    maps_channels, count, *maps_plane = maps_shape
+    head = None if frames is None else frames - (count - 1)
+    return {
+        "head": [channels, head, *plane],
+        "tail": [channels, None, *plane],
+        "maps": [maps_channels, None, *maps_plane],
+    }
+
+
 class SlidingNetwork:
     """Looks like the network of a model that offers `sliding`, and gives its answers, to rounding.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy.typing as npt
 from paddlevideo.metrics.overlap import box_iou
 from paddlevideo.metrics.tubes import link_value
 from paddlevideo.types import IntArray
-from paddlevideo.utils.files import RecordFile
+from paddlevideo.utils.files import RecordFile, to_json
 
 PART_FRAMES = 1000  # of a tube that are held before they are written
 
@@ -106,7 +105,7 @@ class TubeFile:
     """
 
     def __init__(self, path: Path, classes: Sequence[str]) -> None:
-        head = json.dumps({"classes": list(classes), "tubes": []}, ensure_ascii=False)
+        head = to_json({"classes": list(classes), "tubes": []}, str(path))
         self.file = RecordFile(path, head[:-2].encode(), b"\n]}\n")
         self._open: dict[int, _Tube] = {}
         self._separator = "\n"
@@ -140,6 +139,6 @@ class TubeFile:
 
     def _write(self, track: int, tube: _Tube) -> None:
         if tube.frames:
-            record = self._separator + json.dumps({"track": track, **vars(tube)}, ensure_ascii=False)
+            record = self._separator + to_json({"track": track, **vars(tube)}, str(self.file.path))
             self.file.append(record.encode())
             self._separator = ",\n"

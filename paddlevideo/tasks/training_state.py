@@ -7,16 +7,19 @@ import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Annotated, Any, Protocol, TypeAlias
 
 import numpy as np
 import paddle
+from msgspec import Meta
 from paddle import nn
 
 from paddlevideo.utils import processes
 from paddlevideo.utils.safe_pickle import load_pickle
+from paddlevideo.utils.typed import typed
 
 States: TypeAlias = dict[str, dict[str, Any]]
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
 
 
 class StateHolder(Protocol):
@@ -82,13 +85,13 @@ class RunProgress:
         journal: bytes of `metrics.jsonl`.
     """
 
-    epoch: int = 0
-    batch: int = 0
-    iterations: int = 0
+    epoch: Count = 0
+    batch: Count = 0
+    iterations: Count = 0
     totals: dict[str, float] = field(default_factory=dict)
     best: float | None = None
     best_checkpoint: str | None = None
-    journal: int = 0
+    journal: Count = 0
 
     def state_dict(self) -> dict[str, Any]:
         """All of it."""
@@ -99,7 +102,15 @@ class RunProgress:
         own = self.state_dict()
         if set(state) != set(own):
             raise ValueError(f"progress should have {', '.join(own)}, got {', '.join(map(str, state))}")
+        typed(_without_numpy(state), RunProgress, "progress", "resume from another checkpoint")
         vars(self).update(state)
+
+
+def _without_numpy(value: Any) -> Any:
+    """Plain numbers in the place of those of numpy, which msgspec does not know."""
+    if isinstance(value, dict):
+        return {key: _without_numpy(item) for key, item in value.items()}
+    return value.item() if isinstance(value, np.generic) else value
 
 
 class OptimizerState:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import os
 import shutil
@@ -22,7 +21,7 @@ import numpy as np
 from paddlevideo.tasks.tracks import TubeFile, TubeLinker
 from paddlevideo.types import FloatArray, Frames, Meta, Prediction, Sample
 from paddlevideo.utils.drawing import draw_classes, draw_detections, fit_picture
-from paddlevideo.utils.files import RecordFile
+from paddlevideo.utils.files import RecordFile, to_json
 from paddlevideo.utils.logging import logger
 from paddlevideo.utils.names import printable
 from paddlevideo.utils.opencv_files import open_writer
@@ -60,8 +59,8 @@ def dropped_lines(sample: Sample) -> list[dict[str, Any]]:
 
 
 def encode_line(record: dict[str, Any]) -> bytes:
-    """A JSON line."""
-    return json.dumps(record).encode() + b"\n"
+    """A JSON line; see `to_json`."""
+    return to_json(record, f"frame {record.get('frame')}", only_ascii=True).encode() + b"\n"
 
 
 class SteadyVideo:

@@ -28,7 +28,8 @@ def chosen_config(
 
     Args:
         given: a file that the user named, whose plugins are imported.
-        weights: beside which a config lies otherwise; its plugins are not imported, see `require_plugins`.
+        weights: beside which a config lies otherwise; its plugins are not imported, see `require_plugins`, and files
+            are written to the folder of the weights, see `run_folder`, whatever it says.
         overrides: as `load_config` takes them.
         plugins: modules that the user named.
 
@@ -49,9 +50,20 @@ def chosen_config(
             )
         config = load_config(path, overrides)
         require_plugins(config.plugins, path)
+        if not any(override.startswith("output_dir=") for override in overrides):
+            config = dataclasses.replace(config, output_dir=str(run_folder(Path(weights))))
     else:
         raise ValueError("give a config with -c, or weights with -w that have a config.yaml beside them")
     return dataclasses.replace(config, plugins=tuple(dict.fromkeys([*config.plugins, *plugins])))
+
+
+def run_folder(weights: Path) -> Path:
+    """The folder of the run that wrote some weights: theirs, or the one whose `checkpoints` they lie in.
+
+    A user has named it with the weights; the `output_dir` in a file beside them may be anybody's choice.
+    """
+    folder = weights.parent.resolve()
+    return folder.parent.parent if folder.parent.name == "checkpoints" else weights.parent
 
 
 def run_command(job: Callable[[], object]) -> int:

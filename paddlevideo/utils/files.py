@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -105,6 +106,17 @@ def put_aside(paths: Iterable[Path], base: Path, root: Path) -> Path | None:
     return folder
 
 
+def check_size(path: Path, most: int) -> None:
+    """Refuse a file that is too large to be read into memory; even an empty disk can have one, which is full of holes.
+
+    Raises:
+        OSError: no such file.
+        ValueError: it has more than `most` bytes.
+    """
+    if (size := path.stat().st_size) > most:
+        raise ValueError(f"{path}: has {size} bytes; expected at most {most}; is this the right file?")
+
+
 def sha256_of(path: Path) -> str:
     """The sum of a file's content, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
@@ -191,9 +203,49 @@ def parse_json_line(line: bytes, where: str, remedy: str) -> Any:
         raise ValueError(f"{where}: {kind} ({error}); {remedy}") from error
 
 
+def to_json(value: Any, where: str, indent: int | None = None, only_ascii: bool = False) -> str:
+    """Plain containers as JSON, which has no NaN and no infinity; all JSON of this program is made here.
+
+    Args:
+        value: to write.
+        where: file or sample, which begins the message.
+        indent: spaces of each level; None writes one line.
+        only_ascii: whether other characters are escaped.
+
+    Raises:
+        ValueError: a number is not finite; names its place.
+    """
+    try:
+        return json.dumps(value, indent=indent, ensure_ascii=only_ascii, allow_nan=False)
+    except ValueError as error:
+        place, number = next(_not_finite(value), ("", error))
+        raise ValueError(f"{where}: {place} should be finite, got {number}") from error
+
+
+def finite_or_null(numbers: Mapping[str, float]) -> dict[str, float | None]:
+    """Numbers for JSON; those that are not finite, such as an average over nothing, become null."""
+    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+
+
+def _not_finite(value: Any, place: str = "") -> Iterator[tuple[str, float]]:
+    """Numbers that JSON does not have, with their places."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _not_finite(item, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, (list, tuple)):
+        for number, item in enumerate(value):
+            yield from _not_finite(item, f"{place}[{number}]")
+
+
 def write_json(path: Path, value: Any) -> None:
-    """Write plain containers as indented JSON."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Write plain containers as indented JSON.
+
+    Raises:
+        ValueError: see `to_json`.
+    """
+    write_text(path, to_json(value, str(path), indent=2) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import paddle
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from paddlevideo.types import Arrays
-from paddlevideo.utils.files import write_atomically
+from paddlevideo.utils.files import check_size, write_atomically
 from paddlevideo.utils.safe_pickle import load_pickle
 from paddlevideo.weights.darknet_file import darknet_layout, load_darknet_file
+from paddlevideo.weights.safetensors_file import load_safetensors
 from paddlevideo.weights.sources import SOURCES
 from paddlevideo.weights.torch_file import is_torch_file, load_torch_file
 
@@ -23,6 +24,9 @@ OWN = "weights of this program"
 CONTAINERS = ("state_dict", "model")  # keys under which checkpoints keep their tensors
 PADDLE_NAMES = "StructuredToParameterName@@"
 WRAPPERS = ("module", "model", "backbone")  # first parts of names that say nothing, if all names have them
+MOST_WRAPPERS = 8  # around each other
+LONGEST_NAME = 1000  # characters
+LARGEST = 4 << 30  # bytes of a file
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,9 @@ def read_weights(path: Path) -> Weights:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such weight file")
+    check_size(path, LARGEST)
     tensors, others = _tensors_of(_load(path), path)
-    tensors = _without_wrappers(tensors)
+    tensors = _without_wrappers(tensors, path)
     source = next((source for source in SOURCES if source.knows(tensors)), None)
     if source is None:
         return Weights(path, OWN, tensors, others)
@@ -85,7 +90,7 @@ def _load(path: Path) -> Any:
     if is_torch_file(path):
         return _explained(load_torch_file, path, "a checkpoint of PyTorch")
     if 0 < claimed <= size - 8:
-        return _explained(load_file, path, "a file of safetensors")
+        return _explained(load_safetensors, path, "a file of safetensors")
     if start[:1] == b"\x80":
         return load_pickle(path)
     if (layout := darknet_layout(path)) is not None:
@@ -120,16 +125,32 @@ def _tensors_of(content: Any, path: Path) -> tuple[Arrays, tuple[str, ...]]:
     if not isinstance(content, Mapping):
         raise ValueError(f"{path}: expected named tensors, got {type(content).__name__}; is this a weight file?")
     # In a container Paddle writes each tensor with its global name, and beside the tensors a table of these names.
-    named = {str(k): v[1] if isinstance(v, tuple) and len(v) == 2 else v for k, v in content.items()}
+    named = {_name(k, path): v[1] if isinstance(v, tuple) and len(v) == 2 else v for k, v in content.items()}
     tensors = {name: value for name, value in named.items() if isinstance(value, np.ndarray)}
     if not tensors:
-        held = ", ".join(map(str, list(content)[:5])) or "nothing"
+        held = ", ".join(list(named)[:5]) or "nothing"
         raise ValueError(f"{path}: expected named tensors, directly or under {' or '.join(CONTAINERS)}, got {held}")
     return tensors, tuple(name for name in named if name not in tensors and name != PADDLE_NAMES)
 
 
-def _without_wrappers(tensors: Arrays) -> Arrays:
-    first = {name.partition(".")[0] for name in tensors}
-    if len(first) == 1 and (wrapper := first.pop()) in WRAPPERS:
-        return _without_wrappers({name.removeprefix(f"{wrapper}."): value for name, value in tensors.items()})
-    return tensors
+def _name(key: Any, path: Path) -> str:
+    """A name in a file, which can be shown."""
+    name = str(key)
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise ValueError(
+            f"{path}: a tensor should have a name of up to {LONGEST_NAME} printable characters, got "
+            f"{ascii(name)[:100]} ({len(name)} characters); get the file again from where it was published"
+        )
+    return name
+
+
+def _without_wrappers(tensors: Arrays, path: Path) -> Arrays:
+    for _ in range(MOST_WRAPPERS):
+        first = {name.partition(".")[0] for name in tensors}
+        if len(first) != 1 or (wrapper := first.pop()) not in WRAPPERS:
+            return tensors
+        tensors = {name.removeprefix(f"{wrapper}."): value for name, value in tensors.items()}
+    raise ValueError(
+        f"{path}: the names of its tensors begin with {MOST_WRAPPERS} or more of {', '.join(WRAPPERS)}; expected those "
+        "of a network, such as backbone_2d.stage1.0.conv.weight"
+    )

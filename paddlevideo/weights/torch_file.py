@@ -18,7 +18,8 @@ from typing import IO, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from paddlevideo.utils.safe_pickle import ArrayUnpickler, Name
+from paddlevideo.utils.safe_pickle import ArrayUnpickler, Budget, Name
+from paddlevideo.weights.safetensors_file import from_bfloat16
 
 MAGIC = 0x1950A86A20F9469CFC6C  # of the files before version 1.6, as their first pickle
 ITEMS = {  # how the numbers of a block are stored; bfloat16 as the upper half of a float32
@@ -40,51 +41,59 @@ ReadBlock = Callable[[str, str, int], Block]  # its key, kind and length
 class Settings:
     """Stands for the arguments of the training run that some checkpoints keep; they are not looked at."""
 
-    def __setstate__(self, state: Any) -> None:
-        """Forget them."""
+    def __init__(self, budget: Budget) -> None:
+        pass
 
 
-def rebuild_tensor(block: Block, offset: int, size: Sequence[int], stride: Sequence[int], *_: Any) -> Block:
+def rebuild_tensor(
+    budget: Budget, block: Block, offset: int, size: Sequence[int], stride: Sequence[int], *_: Any
+) -> Block:
     """The tensor that looks at a block in this way.
 
     Raises:
-        UnpicklingError: it would look beyond the block, or is larger than it.
+        UnpicklingError: it would look beyond the block, or is larger than it; or all tensors are much larger than the
+            file, as they share blocks.
     """
-    if any(type(number) is not int for number in (offset, *size, *stride)):  # those of numpy overflow
+    if not isinstance(block, np.ndarray) or any(
+        type(number) is not int for number in (offset, *size, *stride)
+    ):  # those of numpy overflow
         raise pickle.UnpicklingError("the place of a tensor should be given by integers")
     last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
     count = math.prod(size)
     if min((offset, *size, *stride)) < 0 or count > len(block) or (count and last >= len(block)):
         raise pickle.UnpicklingError(f"a tensor {list(size)} does not fit into its {len(block)} numbers")
+    budget.take_data(count * block.itemsize)  # as a copy, such as a converted file, would
     steps = [step * block.itemsize for step in stride]
     return np.lib.stride_tricks.as_strided(block[offset:], size, steps, writeable=False)
 
 
-def rebuild_parameter(tensor: Block, *_: Any) -> Block:
+def rebuild_parameter(budget: Budget, tensor: Block, *_: Any) -> Block:
     """A parameter is its tensor."""
     return tensor
 
 
 class _TensorUnpickler(ArrayUnpickler):
-    allowed: ClassVar = {
-        **ArrayUnpickler.allowed,
+    builders: ClassVar = {
+        **ArrayUnpickler.builders,
         ("torch._utils", "_rebuild_tensor"): rebuild_tensor,
         ("torch._utils", "_rebuild_tensor_v2"): rebuild_tensor,
         ("torch._utils", "_rebuild_parameter"): rebuild_parameter,
-        ("torch", "Size"): ArrayUnpickler.allowed["builtins", "tuple"],
+        ("torch", "Size"): ArrayUnpickler.builders["builtins", "tuple"],
         ("argparse", "Namespace"): Settings,
-        **{("torch", name): Name(name) for name in ITEMS},
     }
+    names: ClassVar = ArrayUnpickler.names | {("torch", name) for name in ITEMS}
+    without_state: ClassVar = (*ArrayUnpickler.without_state, Settings)
 
-    def __init__(self, file: IO[bytes], read_block: ReadBlock) -> None:
-        super().__init__(file)
+    def __init__(self, file: IO[bytes], size: int, read_block: ReadBlock) -> None:
+        super().__init__(file, Budget(2 * size))  # bfloat16 grows, and tensors may share blocks
         self.read_block = read_block
         self.blocks: dict[str, Block] = {}
 
     def persistent_load(self, pid: Any) -> Block:
         """The block that a tensor looks at; several may look at one."""
         word, kind, key, _, count, *rest = pid
-        is_block = word == "storage" and isinstance(kind, Name) and kind.name in ITEMS and not any(rest)
+        is_kind = isinstance(kind, Name) and kind.module == "torch" and kind.name in ITEMS
+        is_block = word == "storage" and is_kind and not any(rest)
         if not is_block or type(key) is not str or type(count) is not int or count < 0:
             raise pickle.UnpicklingError("it describes a block of memory otherwise than PyTorch does")
         if key not in self.blocks:
@@ -122,6 +131,8 @@ def _load_zip(archive: zipfile.ZipFile, size: int) -> Any:
     claimed = sum(info.file_size for info in archive.infolist())
     if claimed > size:
         raise zipfile.BadZipFile(f"its members claim {claimed} bytes, the file has {size}")
+    if len(members) < len(archive.infolist()):
+        raise zipfile.BadZipFile("two of its members have one name")
     folders = [name.removesuffix("data.pkl") for name in members if name.endswith("/data.pkl")]
     if len(folders) != 1:
         raise zipfile.BadZipFile(
@@ -135,9 +146,9 @@ def _load_zip(archive: zipfile.ZipFile, size: int) -> Any:
         if name not in members or members[name].file_size != count * item.itemsize:
             raise zipfile.BadZipFile(f"expected a member {name} of {count * item.itemsize} bytes")
         block = np.frombuffer(archive.read(name), item)
-        return (block.astype("<u4") << 16).view("<f4") if kind == "BFloat16Storage" else block
+        return from_bfloat16(block) if kind == "BFloat16Storage" else block
 
-    return _TensorUnpickler(io.BytesIO(archive.read(f"{folders[0]}data.pkl")), read_block).load()
+    return _TensorUnpickler(io.BytesIO(archive.read(f"{folders[0]}data.pkl")), size, read_block).load()
 
 
 def _load_blocks_behind(file: IO[bytes], size: int) -> Any:
@@ -156,7 +167,7 @@ def _load_blocks_behind(file: IO[bytes], size: int) -> Any:
     _, protocol, facts = (ArrayUnpickler(file).load() for _ in range(3))
     if protocol != 1001 or not facts["little_endian"]:
         raise pickle.UnpicklingError(f"it is of version {protocol}, little-endian {facts['little_endian']}")
-    description = _TensorUnpickler(file, make_block)
+    description = _TensorUnpickler(file, size, make_block)
     content = description.load()
     keys = ArrayUnpickler(file).load()
     if sorted(keys) != sorted(description.blocks):

@@ -47,6 +47,21 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
+def test_json_is_made_in_one_place_that_refuses_nan() -> None:
+    sources = [
+        REPOSITORY / "main.py",
+        *(file for folder in ("tools", "paddlevideo") for file in (REPOSITORY / folder).rglob("*.py")),
+    ]
+    calls = {
+        (path.relative_to(REPOSITORY).as_posix(), ast.unparse(node))
+        for path in sources
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("json.dumps", "json.dump", "dumps", "dump")
+    }
+    assert {path for path, _ in calls} == {"paddlevideo/utils/files.py", "paddlevideo/formats/mat_reader.py"}
+    assert all("allow_nan=False" in call for _, call in calls)
+
+
 @pytest.mark.parametrize("path", sorted(PACKAGE.glob("*/**/*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_one_way(path: Path) -> None:
     own = "paddlevideo." + path.relative_to(PACKAGE).as_posix().removesuffix(".py").replace("/", ".")

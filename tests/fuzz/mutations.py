@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -101,6 +103,46 @@ def mutate_tree(tree: Any, rng: Rng, values: Sequence[Any] = VALUES) -> Any:
         else:
             holder[key] = copy.deepcopy(other[other_key])
     return tree
+
+
+WRONG: tuple[Any, ...] = (None, True, 7, -1, 0, 2**40, 10**400, 0.5, float("nan"), "x", "", [], [None], {}, {"x": 1})
+
+
+def single_changes(tree: Any) -> Iterator[tuple[str, Any]]:
+    """Copies with one change each: every key dropped, of another type, out of range, or with an unknown one beside it.
+
+    Yields:
+        What was changed, and the copy.
+    """
+    for number, (holder, key) in enumerate(_places(tree)):
+        what = f"{number} {key}"
+        yield f"{what} dropped", _changed(tree, number, lambda holder, key: holder.pop(key))
+        for value in WRONG:
+            if type(value) is not type(holder[key]) or value != holder[key]:
+                yield f"{what} {type(value).__name__!s}", _changed(tree, number, partial(_put, value=value))
+        if isinstance(holder, dict):
+            yield f"{what} extra", _changed(tree, number, lambda holder, key: holder.update({f"{key}x": holder[key]}))
+
+
+def _put(holder: Any, key: Any, value: Any) -> None:
+    holder[key] = copy.deepcopy(value)
+
+
+def _changed(tree: Any, number: int, change: Callable[[Any, Any], object]) -> Any:
+    made = copy.deepcopy(tree)
+    change(*next(islice(_places(made), number, None)))
+    return made
+
+
+def one_change(tree: Any, dump: Callable[[Any], bytes]) -> Callable[[Rng], bytes]:
+    """Makes files of `single_changes`, or of two of them one after the other."""
+    changes = list(single_changes(tree))
+
+    def make(rng: Rng) -> bytes:
+        made = _pick(changes, rng)[1]
+        return dump(_pick(list(single_changes(made)) or [("", made)], rng)[1] if rng.random() < 0.2 else made)
+
+    return make
 
 
 def mutate_text(text: str, rng: Rng) -> str:

@@ -62,6 +62,7 @@ from tests.fuzz.mutations import (
     from_tree,
     mixed,
     mutate_bytes,
+    one_change,
 )
 from tests.loader.media.test_video_file import picture, write_video
 from tests.loader.test_index import HEADER, VIDEO
@@ -335,14 +336,16 @@ CONFIG = tiny_config().to_dict()
 FACTS = {
     "graphs": {"paddle": {"files": {"model": "model.json", "weights": "model.pdiparams"}, "settings": {}}},
     "outputs": ["boxes", "objectness", "probabilities"],
-    "reuse": {"graphs": {}, "outputs": ["boxes", "maps"], "maps": [4, 3, 16, 16]},
+    "reuse": None,
     "causal": True,
     "inputs": {"clip": [3, 4, 64, 64]},
+    "num_classes": 2,
     "input": CONFIG["MODEL"]["input"],
     "postprocess": CONFIG["MODEL"]["postprocess"],
     "pipeline": CONFIG["PIPELINE"]["test"],
     "source": CONFIG["INFERENCE"],
     "classes": ["Run", "Sit"],
+    "plugins": [],
 }
 STATE = {"conv.weight": np.ones((2, 3), np.float32), "conv.bias": np.zeros(2), "more": {"a": [1, ("x", None)]}}
 OVERRIDES = "MODEL.input.size=64\nMETRIC.0.iou_thresholds=[0.5]\nepochs=3\nMODEL.head.anchors.0=[1, 2]\n"
@@ -364,7 +367,13 @@ TARGETS = {
         Target("network", "a.yaml", from_tree(CONFIG, as_yaml, SMALL), build_network, PARTS_OF_ERRORS),
         Target("overrides", "a.txt", from_text(OVERRIDES), override, ("-o ", "yowo_sample.yaml")),
         Target(
-            "inference.yaml", "inference.yaml", from_tree(FACTS, as_yaml), predict, PARTS_OF_ERRORS, prepare_export, 0.3
+            "inference.yaml",
+            "inference.yaml",
+            mixed(from_tree(FACTS, as_yaml), one_change(FACTS, as_yaml)),
+            predict,
+            PARTS_OF_ERRORS,
+            prepare_export,
+            0.3,
         ),
         Target(
             "index", "train.jsonl", mixed(from_tree(INDEX, as_lines), from_text(as_lines(INDEX).decode())), read_boxes

@@ -21,3 +21,11 @@ def test_a_damaged_bank_is_named(tmp_path: Path, change) -> None:
 def test_ids_that_are_no_names_of_files(tmp_path: Path, video: str) -> None:
     write_bank(tmp_path, video, np.arange(1, 4), np.ones((3, 2), np.float32))
     assert read_bank(tmp_path, video, 2)["offsets"].tolist() == [-1, 0, 1]
+
+
+def test_a_small_bank_that_holds_very_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("paddlevideo.loader.feature_bank.LARGEST", 10_000)
+    np.savez_compressed(tmp_path / "a.npz", frames=np.arange(9), features=np.zeros((9, 1000)))
+    assert (tmp_path / "a.npz").stat().st_size < 10_000
+    with pytest.raises(ValueError, match=r"a\.npz: .*its arrays claim \d+ bytes, at most 10000 are read"):
+        read_bank(tmp_path, "a", 5)

@@ -93,3 +93,12 @@ def test_files_that_a_user_names(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match=r"empty: no file of features"):
         find_features(str(tmp_path / "empty"))
+
+
+@pytest.mark.parametrize("name", ["v.npy", "v.json"])
+def test_files_full_of_holes_are_not_read(tmp_path: Path, name: str) -> None:
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(1 << 40)
+    read = read_features if name == "v.npy" else read_duration
+    with pytest.raises(ValueError, match=rf"{name}: has 1099511627776 bytes; expected at most"):
+        read(tmp_path / "v.npy")

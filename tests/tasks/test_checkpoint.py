@@ -30,6 +30,10 @@ def network(width: int = 3) -> nn.Layer:
     return nn.Sequential(nn.Linear(2, width), nn.BatchNorm1D(width), nn.Linear(width, 1))
 
 
+def start(model: nn.Layer, path: Path) -> None:
+    start_from(model, path, ())  # type: ignore[arg-type]
+
+
 def equal(a: nn.Layer, b: nn.Layer) -> bool:
     pairs = zip(a.state_dict().values(), b.state_dict().values(), strict=True)
     return all(np.array_equal(x.numpy(), y.numpy()) for x, y in pairs)
@@ -42,6 +46,34 @@ def test_weights_come_back_bit_equal(tmp_path: Path) -> None:
     load_weights(second, tmp_path / "w.pdparams")
     assert equal(first, second)
     assert [path.name for path in tmp_path.iterdir()] == ["w.pdparams"]
+
+
+@pytest.mark.parametrize(
+    ("number", "dtype", "said"),
+    [
+        (np.nan, "float32", r"tensor 0\.weight \(float32\) should be finite, got nan at \[1, 2\]"),
+        (-np.inf, "float16", r"tensor 0\.weight \(float32\) should be finite, got -inf at \[1, 2\]"),
+        (1e300, "float64", r"tensor 0\.weight \(float32\) should be finite, got 1e\+300 at \[1, 2\]"),
+    ],
+)
+@pytest.mark.parametrize("read", [load_weights, start])
+def test_weights_that_are_not_finite_are_named(
+    tmp_path: Path, number: float, dtype: str, said: str, read: Callable[[nn.Layer, Path], None]
+) -> None:
+    state = {name: value.numpy() for name, value in network().state_dict().items()}
+    state["0.weight"] = state["0.weight"].astype(dtype)
+    state["0.weight"][1, 2] = number
+    write_tensors(state, tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match=rf"w\.safetensors: {said}"):
+        read(network(), tmp_path / "w.safetensors")
+
+
+def test_large_weights_are_finite(tmp_path: Path) -> None:
+    state = {name: np.full_like(value.numpy(), 3e38) for name, value in network().state_dict().items()}
+    write_tensors(state, tmp_path / "w.safetensors")
+    model = network()
+    load_weights(model, tmp_path / "w.safetensors")
+    np.testing.assert_array_equal(model[0].weight.numpy(), np.float32(3e38))
 
 
 def test_weights_of_another_width_are_named(tmp_path: Path) -> None:

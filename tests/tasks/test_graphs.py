@@ -9,7 +9,7 @@ import pytest
 from paddle import nn
 
 from paddlevideo.config import Config
-from paddlevideo.engines import Graph
+from paddlevideo.engines import Graph, Settings
 from paddlevideo.modeling.layers import LeakyReLU
 from paddlevideo.tasks import graphs
 from paddlevideo.tasks.exporter import export
@@ -55,8 +55,8 @@ def test_an_exported_model_keeps_onednn_with_our_leaky_relu_alone(
                 if isinstance(child, LeakyReLU):
                     setattr(layer, name, nn.LeakyReLU(child.slope))
     export(model, tiny_config, tmp_path)  # it runs the network in Paddle Inference, and compares
-    found = read_facts(tmp_path)["graphs"]["paddle"]["settings"]
-    assert found == ({"without_passes": FAULTY_PASSES} if plain else {})
+    found = read_facts(tmp_path).graphs["paddle"].settings
+    assert found == (Settings(without_passes=FAULTY_PASSES) if plain else Settings())
 
 
 def test_wrong_answers_with_every_setting_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

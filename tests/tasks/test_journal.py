@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,15 @@ def test_what_came_after_the_position_is_written_again(tmp_path: Path) -> None:
         '{"iteration": 2, "epoch": 1, "batch": {"loss": 2.0}}',
     ]
     assert drawn(tmp_path) == [(1, 4.0), (2, 2.0)]
+
+
+def test_a_number_that_is_not_finite_is_null(tmp_path: Path) -> None:
+    for _ in range(2):
+        with Journal(tmp_path, 1000) as journal:
+            journal.write(1, 1, batch={"loss": 4.0, "norm": math.nan})
+    line = '{"iteration": 1, "epoch": 1, "batch": {"loss": 4.0, "norm": null}}'
+    assert (tmp_path / "metrics.jsonl").read_text().splitlines() == [line, line]
+    assert drawn(tmp_path) == [(1, 4.0), (1, 4.0)]
 
 
 def test_a_lost_journal_is_named(

@@ -123,8 +123,8 @@ def test_a_folder_without_an_export_is_named(tmp_path: Path) -> None:
     ("change", "error", "said"),
     [
         ({"classes": None}, ValueError, "classes should be a list"),
-        ({"outputs": ["boxes", {}, "scores"]}, ValueError, "outputs should be a list of names"),
-        ({"graphs": {"onnx": "model.onnx"}}, ValueError, r"graphs\.onnx should have files, among them the model"),
+        ({"outputs": ["boxes", {}, "scores"]}, ValueError, r"outputs\[1\] should be a text, got \{\}"),
+        ({"graphs": {"onnx": "model.onnx"}}, ValueError, r"graphs\.onnx should be a mapping, got 'model\.onnx'"),
         ({"graphs": {"onnx": {"files": {"model": "../x"}}}}, ValueError, "a file name in this folder"),
         ({"graphs": {"onnx": {"files": {"model": "gone"}}}}, FileNotFoundError, "gone: no such file"),
         ({"classes": ["Sit"]}, ValueError, r"exported for num_classes 4, what else stands there makes it 1; put it"),
@@ -155,7 +155,7 @@ def test_folders_of_the_time_when_there_was_one_format_are_read(exported: Path, 
 
 def test_settings_that_were_found_are_read(exported: Path, tmp_path: Path) -> None:
     facts = read_facts(exported)
-    facts["graphs"]["paddle"]["settings"] = {"onednn": False}
+    facts.graphs["paddle"].settings.onednn = False
     graphs = read_graphs(exported, facts)
     assert graphs["paddle"].settings == {"onednn": False}
     assert graphs["onnx"].settings == {}
@@ -175,7 +175,7 @@ def test_outputs_that_are_not_those_of_the_network(exported: Path, tmp_path: Pat
 
 def test_files_that_paddle_would_crash_on_are_named(exported: Path) -> None:
     facts = read_facts(exported)
-    facts["graphs"]["paddle"]["files"]["model"] = "model.pdiparams"
+    facts.graphs["paddle"].files.model = "model.pdiparams"
     graph = read_graphs(exported, facts)["paddle"]
     with pytest.raises(ValueError, match=r"expected the model in a \.json file, got .*model\.pdiparams"):
         ENGINES["paddle"].load(graph, "float32")
@@ -206,3 +206,24 @@ def test_a_damaged_graph_is_named(exported: Path, tmp_path: Path, engine: str, f
 def test_options_that_cannot_be_are_named(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         StreamOptions(**options)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 1e30])
+def test_an_output_that_is_not_finite_is_named(eager: Predictor, number: float) -> None:
+    boxes = np.zeros((2, 3, 4), np.float32)
+    boxes[1, 2, 0] = number
+    broken = Predictor(lambda _: {"boxes": boxes}, eager.input, eager.postprocess, {}, {}, eager.classes)
+    said = r"v/00007, frame 7: output boxes of the network should be finite, got .* at \[2, 0\]; the weights"
+    with pytest.raises(ValueError, match=said):
+        broken.batch({}, [{"id": "v/00006", "frame": 6}, {"id": "v/00007", "frame": 7}])
+
+
+def test_a_box_far_outside_of_the_frame_is_kept_as_metrics_count_it(eager: Predictor) -> None:
+    decoded = {
+        "boxes": np.float32([[[-1e9, 0, 1e9, 1]]]),
+        "objectness": np.float32([[0.9]]),
+        "probabilities": np.eye(1, 4, dtype=np.float32)[None],
+    }
+    far = Predictor(lambda _: decoded, eager.input, eager.postprocess, {}, {}, eager.classes)
+    (prediction,) = far.batch({}, [{"id": "v/00001", "frame": 1}])
+    np.testing.assert_array_equal(prediction["boxes"], decoded["boxes"][0])

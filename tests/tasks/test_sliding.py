@@ -231,8 +231,9 @@ def test_an_engine_answers_as_without(
 
 
 def test_a_precision_without_a_graph_for_it_runs_the_whole_network(long_exported: Path) -> None:
-    facts = read_facts(long_exported)["reuse"]
-    assert set(facts["graphs"]) == {"onnx", "openvino"}  # Paddle's own engine crashes on some, and is never asked
+    facts = read_facts(long_exported).reuse
+    assert facts is not None
+    assert set(facts.graphs) == {"onnx", "openvino"}  # Paddle's own engine crashes on some, and is never asked
     for engine, precision in (("paddle", "float32"), ("openvino", "int8")):
         predictor = Predictor.from_export(long_exported, engine, precision, threads=1, reuse=1)
         assert not isinstance(predictor.network, SlidingNetwork)
@@ -249,7 +250,7 @@ def test_an_export_that_answers_otherwise_is_refused(
 
 
 def test_clips_without_anything_in_common_are_answered_without(exported: Path) -> None:
-    assert read_facts(exported)["reuse"] is None  # of 4 frames, fewer than the kernel has
+    assert read_facts(exported).reuse is None  # of 4 frames, fewer than the kernel has
     assert not (exported / "reuse").exists()
     assert not isinstance(Predictor.from_export(exported, reuse=1).network, SlidingNetwork)
 
@@ -283,11 +284,14 @@ def test_folders_without_a_word_about_reuse_can_be_read(long_exported: Path, tmp
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        (lambda facts: facts.update(reuse=[]), r"reuse\.graphs should be a dict"),
-        (lambda facts: facts["reuse"].pop("maps"), r"reuse\.maps should be a list"),
-        (lambda facts: facts["reuse"].update(maps=[4, 7, 0, 16]), r"reuse\.maps should be four sizes, got \[4, 7, 0"),
-        (lambda facts: facts["reuse"].update(outputs=["boxes"]), r"reuse\.outputs should be a list of names with maps"),
-        (lambda facts: facts["reuse"]["graphs"].update(onnx=None), r"graphs\.onnx should have files"),
+        (lambda facts: facts.update(reuse=[]), r"reuse should be a mapping or null, got \[\]"),
+        (lambda facts: facts["reuse"].pop("maps"), "reuse lacks the key maps"),
+        (lambda facts: facts["reuse"].update(maps=[4, 7, 0, 16]), r"reuse\.maps\[2\] should be an integer >= 1, got 0"),
+        (lambda facts: facts["reuse"].update(outputs=["boxes"]), r"reuse\.outputs should have maps among them"),
+        (
+            lambda facts: facts["reuse"]["graphs"].update(onnx=None),
+            r"reuse\.graphs\.onnx should be a mapping, got null",
+        ),
     ],
 )
 def test_facts_that_cannot_be_are_named(long_exported: Path, tmp_path: Path, edit: Any, said: str) -> None:

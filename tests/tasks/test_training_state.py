@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
@@ -150,3 +151,19 @@ def test_the_scaler_goes_on_where_it_was() -> None:
     assert after.scale == 65536.0
     holder.set_state_dict(Scaler(before).state_dict())  # type: ignore[arg-type]
     assert after.scale == 1024.0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"epoch": "x"}, "epoch should be an integer, got 'x'"),
+        ({"iterations": -1}, "iterations should be an integer >= 0, got -1"),
+        ({"totals": {"loss": None}}, r"totals\.loss should be a number, got null"),
+        ({"journal": 1.5}, r"journal should be an integer, got 1\.5"),
+    ],
+)
+def test_a_progress_that_no_run_has_is_named(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    progress = RunProgress(totals={"loss": np.float64(1)}, best=np.float64(2))
+    save_states({"progress": {**progress.state_dict(), **change}}, tmp_path / "t.pdopt")
+    with pytest.raises(ValueError, match=rf"t\.pdopt: progress: {said}"):
+        load_states({"progress": RunProgress()}, tmp_path / "t.pdopt")

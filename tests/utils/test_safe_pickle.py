@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import tracemalloc
 from collections import OrderedDict
 from pathlib import Path
 
@@ -135,6 +136,128 @@ def test_arrays_that_share_their_bytes_may_not_fill_the_memory(tmp_path):
     (tmp_path / "many.pkl").write_bytes(pickle.dumps([Again() for _ in range(50)], protocol=4))
     with pytest.raises(ValueError, match="more memory than the file has bytes"):
         load_pickle(tmp_path / "many.pkl")
+
+
+NAME = b"ccollections\nOrderedDict\n"
+STATE = b"}X\x05\x00\x00\x00itemsK\x01s"
+
+
+@pytest.mark.parametrize(
+    ("steps", "problem"),
+    [
+        (NAME + STATE + b"b", r"change the state of collections\.OrderedDict"),
+        (b"c_codecs\nencode\n" + STATE + b"b", r"change the state of _codecs\.encode"),
+        (b"cnumpy\nndarray\nK\x01K\x02s", r"put pairs into numpy\.ndarray"),
+        (b"cnumpy\nndarray\nK\x01a", r"put values into numpy\.ndarray"),
+        (pickle.dumps(np.arange(3), 2)[2:-1] + STATE + b"b", "change the state of a value of type ndarray"),
+        (b"\x82\x01", "a step that pickles of arrays do not have"),  # a number that the process knows a name for
+    ],
+)
+def test_what_files_share_is_not_changed(tmp_path, steps, problem):
+    path, good = tmp_path / "evil.pkl", tmp_path / "good.pkl"
+    path.write_bytes(b"\x80\x02" + steps + b".")
+    with pytest.raises(ValueError, match=rf"evil\.pkl: refused.*{problem}"):
+        load_pickle(path)
+    good.write_bytes(pickle.dumps({"a": OrderedDict(b=np.arange(3)), "c": b"de"}, 2))
+    assert load_pickle(good)["a"]["b"].tolist() == [0, 1, 2]
+
+
+def test_every_load_gets_names_of_its_own(tmp_path):
+    path = tmp_path / "name.pkl"
+    path.write_bytes(b"\x80\x02" + NAME + b".")
+    first, second = load_pickle(path), load_pickle(path)
+    assert first is not second
+    assert not callable(first)
+
+
+def repeated(call: bytes, arguments: bytes, times: int) -> bytes:
+    """A pickle that makes the same call many times."""
+    begin = b"\x80\x02" + call + b"q\x000" + arguments + b"q\x010]("
+    return begin + b"h\x00h\x01R" * times + b"e."
+
+
+LATIN = b"X\x06\x00\x00\x00latin1\x86"
+PAIRS = b"".join(b"J" + k.to_bytes(4, "little") + b"N\x86" for k in range(3000))
+TEXT = b"cnumpy\ndtype\n(X\x06\x00\x00\x00S50000\x89\x88tRT" + (50_000).to_bytes(4, "little") + b"a" * 50_000 + b"\x86"
+BOMBS = {
+    "bytes": repeated(b"c_codecs\nencode\n", b"X" + (50_000).to_bytes(4, "little") + b"a" * 50_000 + LATIN, 20_000),
+    "tuples": repeated(b"cbuiltins\ntuple\n", b"](" + b"N" * 30_000 + b"e\x85", 20_000),
+    "dicts": repeated(NAME, b"](" + PAIRS + b"e\x85", 9000),
+    "scalars": repeated(b"cnumpy.core.multiarray\nscalar\n", TEXT, 20_000),
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_memory_is_bounded_by_what_is_read(tmp_path, kind):
+    (tmp_path / "bomb.pkl").write_bytes(BOMBS[kind])
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"bomb\.pkl: refused.*would take more"):
+            load_pickle(tmp_path / "bomb.pkl")
+        assert tracemalloc.get_traced_memory()[1] < (16 << 20) + 200 * len(BOMBS[kind])
+    finally:
+        tracemalloc.stop()
+
+
+def twice_as_much(times: int) -> list:
+    """Lists of two, the same list twice: 2 ** times numbers in all."""
+    made = [1]
+    for _ in range(times):
+        made = [made, made]
+    return made
+
+
+def itself() -> list:
+    made: list = []
+    made.append(made)
+    return made
+
+
+def nested(times: int) -> list:
+    made: list = []
+    for _ in range(times):
+        made = [made]
+    return made
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (twice_as_much(60), "more than 16.... values, as parts of it are shared"),
+        (itself(), "a container that contains itself"),
+        (nested(200), "more than 100 containers in each other"),
+        (10**5000, "an integer has 16610 bits"),
+        ({10**5000: 1}, "an integer has 16610 bits"),
+        ({k * (2**61 - 1): 1 for k in range(1, 100)}, "a key should be an integer of 64 bits"),  # all of one hash
+    ],
+    ids=("shared", "itself", "nested", "integer", "key", "hashes"),
+)
+def test_content_that_is_larger_than_it_looks_is_refused(tmp_path, value, problem):
+    (tmp_path / "odd.pkl").write_bytes(pickle.dumps(value, protocol=2))
+    with pytest.raises(ValueError, match=rf"odd\.pkl: refused.*{problem}"):
+        load_pickle(tmp_path / "odd.pkl")
+
+
+def test_the_steps_of_a_large_file_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr("paddlevideo.utils.safe_pickle.MOST_OBJECTS", 1 << 20)
+    (tmp_path / "many.pkl").write_bytes(b"\x80\x02](" + b"]" * 200_000 + b"e.")
+    with pytest.raises(ValueError, match=r"many\.pkl: refused.*objects would take more than 17 MB of memory"):
+        load_pickle(tmp_path / "many.pkl")
+
+
+def test_many_small_objects_are_read(tmp_path):
+    value = {"empty": [[] for _ in range(20_000)], "one": dict.fromkeys(range(9000)), "shared": [[1, 2]] * 9000}
+    for protocol in (2, 4):
+        (tmp_path / "small.pkl").write_bytes(pickle.dumps(value, protocol=protocol))
+        assert load_pickle(tmp_path / "small.pkl") == value
+
+
+def test_a_file_full_of_holes_is_refused_before_it_is_read(tmp_path):
+    with (tmp_path / "holes.pkl").open("wb") as file:
+        file.write(b"\x80\x04")
+        file.truncate(1 << 40)
+    with pytest.raises(ValueError, match=r"holes\.pkl: has 1099511627776 bytes; expected at most"):
+        load_pickle(tmp_path / "holes.pkl")
 
 
 def test_code_is_not_run(tmp_path):

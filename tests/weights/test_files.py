@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import struct
@@ -127,6 +128,54 @@ def test_a_header_whose_length_looks_like_a_pickle(tmp_path: Path) -> None:
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no such weight file"):
         read_weights(tmp_path / "none.pth")
+
+
+def safetensors(kind: str, shape: list[int], data: bytes, name: str = "a") -> bytes:
+    header = json.dumps({name: {"dtype": kind, "shape": shape, "data_offsets": [0, len(data)]}}).encode()
+    return struct.pack("<Q", len(header)) + header + data
+
+
+def test_bfloat16_becomes_float32(tmp_path: Path) -> None:
+    halves = np.float32([[1, -2, np.nan]]).view(np.uint16)[:, 1::2]
+    (tmp_path / "w.safetensors").write_bytes(safetensors("BF16", [1, 3], halves.tobytes()))
+    tensor = read_weights(tmp_path / "w.safetensors").tensors["a"]
+    np.testing.assert_array_equal(tensor, np.float32([[1, -2, np.nan]]))
+    assert tensor.dtype == np.float32
+
+
+@pytest.mark.parametrize("kind", ["F8_E4M3", "F8_E5M2"])
+def test_types_that_numpy_lacks_are_named(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "w.safetensors").write_bytes(safetensors(kind, [4], bytes(4)))
+    with pytest.raises(
+        ValueError, match=rf"w\.safetensors: refused.*tensor a is of type {kind}; expected F64.*float32"
+    ):
+        read_weights(tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "size", "dtype"),
+    [("I8", [2], 2, "int8"), ("BOOL", [], 1, "bool"), ("BF16", [0, 3], 0, "float32")],
+)
+def test_other_types_and_shapes_are_read_as_they_are(
+    tmp_path: Path, kind: str, shape: list[int], size: int, dtype: str
+) -> None:
+    (tmp_path / "w.safetensors").write_bytes(safetensors(kind, shape, bytes(size)))
+    tensor = read_weights(tmp_path / "w.safetensors").tensors["a"]
+    assert (list(tensor.shape), tensor.dtype) == (shape, dtype)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("module." * 20 + "a", "begin with 8 or more of module, model, backbone"),
+        ("module." * 5000 + "a", "up to 1000 printable characters, got 'module.*35001 characters"),
+        ("a\x1b[2J", "printable characters, got 'a.x1b"),
+    ],
+)
+def test_names_that_are_none_of_a_network(tmp_path: Path, name: str, problem: str) -> None:
+    (tmp_path / "w.safetensors").write_bytes(safetensors("F32", [1], bytes(4), name))
+    with pytest.raises(ValueError, match=rf"w\.safetensors: .*{problem}"):
+        read_weights(tmp_path / "w.safetensors")
 
 
 @pytest.mark.parametrize(("header", "layout"), [(16, 0), (20, 0), (16, 1), (20, 1), (20, 2)])

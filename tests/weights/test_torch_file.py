@@ -165,6 +165,24 @@ def test_an_archive_whose_members_overlap_is_refused(tmp_path: Path) -> None:
         read_weights(path)
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:
+    write_torch_file(tmp_path / "w.pth", {"w": np.ones(2, np.float32)})
+    with zipfile.ZipFile(tmp_path / "w.pth", "a") as archive:
+        archive.writestr("archive/byteorder", "little")
+    with pytest.raises(ValueError, match="two of its members have one name"):
+        read_weights(tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_many_tensors_of_one_block_may_not_fill_the_memory(tmp_path: Path, legacy: bool) -> None:
+    block = Block("0", "FloatStorage", np.zeros(10_000, np.float32))
+    tensors = {str(number): Call(REBUILD, block, 0, (10_000,), (1,), False, {}) for number in range(50)}
+    write_torch_file(tmp_path / "w.pth", tensors, legacy)
+    with pytest.raises(ValueError, match=r"w\.pth: refused.*more memory than the file has bytes"):
+        read_weights(tmp_path / "w.pth")
+
+
 def test_another_zip_archive_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "w.npz", w=np.ones(3))
     with pytest.raises(ValueError, match=r"expected one member data\.pkl"):

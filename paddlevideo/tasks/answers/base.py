@@ -102,6 +102,10 @@ class Answers(ABC):
     def __init__(self, classes: Sequence[str]) -> None:
         self.classes = list(classes)
 
+    def count_classes(self, prediction: Prediction) -> int:
+        """How many classes a prediction speaks of, at least."""
+        return int(prediction["labels"].max(initial=-1)) + 1 if "labels" in prediction else 0
+
     @abstractmethod
     def writer(self, path: Path) -> AbstractContextManager[Sink]:
         """What writes a test's samples to a new file, which is at its place when the context ends without an error.

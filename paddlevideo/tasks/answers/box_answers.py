@@ -32,6 +32,12 @@ class BoxAnswers(Answers):
 
     file_name = "detections.jsonl"
 
+    def count_classes(self, prediction: Prediction) -> int:
+        """See `Answers`."""
+        return (
+            prediction["probabilities"].shape[1] if "probabilities" in prediction else super().count_classes(prediction)
+        )
+
     def writer(self, path: Path) -> AbstractContextManager[Sink]:
         """See `detection_writer`."""
         return detection_writer(path, self.classes)

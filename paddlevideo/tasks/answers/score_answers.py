@@ -30,6 +30,10 @@ class ScoreAnswers(Answers):
 
     file_name = "scores.jsonl"
 
+    def count_classes(self, prediction: Prediction) -> int:
+        """See `Answers`."""
+        return len(prediction["scores"])
+
     def writer(self, path: Path) -> AbstractContextManager[Sink]:
         """See `score_writer`."""
         return score_writer(path, self.classes)

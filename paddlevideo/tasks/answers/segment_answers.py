@@ -7,7 +7,6 @@ Segments are seconds, the best first; `label` is the name of the class, where a 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,12 +24,13 @@ from paddlevideo.tasks.answers.base import Answers, StreamOptions
 from paddlevideo.tasks.result_file import Labelled, ResultFile, Sink
 from paddlevideo.types import Arrays, Frames, Meta, Prediction, Sample
 from paddlevideo.utils.drawing import color_of, encode_picture, write_picture
-from paddlevideo.utils.files import write_text
+from paddlevideo.utils.files import check_size, to_json, write_text
 from paddlevideo.utils.logging import logger
 from paddlevideo.utils.text_files import load_json
 from paddlevideo.utils.timeline import Bar, draw_timeline
 
 VERSION = "VERSION 1.3"
+LARGEST = 1 << 28  # bytes of a file of results
 REMEDY = "write the file anew with main.py --test"
 SHOWN = 10  # segments of a picture, at most
 PICTURES = 12  # of a report
@@ -77,6 +77,7 @@ class SegmentAnswers(Answers):
         """
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such file of segments; main.py --test writes it to output_dir/test")
+        check_size(path, LARGEST)
         try:
             results = load_json(path)["results"]
         except (ValueError, TypeError, KeyError) as error:
@@ -186,8 +187,8 @@ class SegmentWriter:
 
 def write_results(path: Path, results: dict[str, list[dict[str, Any]]]) -> None:
     """Write the JSON of ActivityNet, see the top of this file."""
-    text = json.dumps({"version": VERSION, "results": results, "external_data": {}}, ensure_ascii=False) + "\n"
-    write_text(path, text)
+    content = {"version": VERSION, "results": results, "external_data": {}}
+    write_text(path, to_json(content, str(path)) + "\n")
 
 
 def _found(targets: Arrays, prediction: Prediction) -> float:
