@@ -70,6 +70,20 @@ class CheckpointStore:
         links = [self.folder / f"{name}{ending}" for name in (LAST, BEST) for ending in ("", ".pdparams")]
         return [self.root, *links]
 
+    def check_folder(self) -> None:
+        """Notice that the folder of the run, or its newest checkpoint, was removed.
+
+        Raises:
+            FileNotFoundError: it was; says what had been saved in it.
+        """
+        if not self.folder.is_dir() or (self.newest_saved and not (self.root / self.newest_saved).is_dir()):
+            saved = f"checkpoint {self.newest_saved}" if self.newest_saved else "no checkpoint"
+            raise FileNotFoundError(
+                f"{self.folder}: this folder, or its newest checkpoint, was removed while the run was at work; {saved} "
+                "was the last one saved there, and nothing after it is saved. Put the folder back and go on with "
+                "--resume, or start the run again"
+            )
+
     def save(self, name: str, fill: Callable[[Path], object], facts: Facts, is_best: bool) -> None:
         """Write a checkpoint, link to it, and delete what need not be kept.
 
@@ -79,11 +93,7 @@ class CheckpointStore:
             facts: what the run was made with.
             is_best: whether it is the best so far.
         """
-        if not self.folder.is_dir() or (self.newest_saved and not (self.root / self.newest_saved).is_dir()):
-            raise FileNotFoundError(
-                f"{self.folder}: this folder, or its newest checkpoint, was removed while the run was at work; what "
-                f"was saved there is gone and {name} is not saved. Start the run again"
-            )
+        self.check_folder()
         self.root.mkdir(exist_ok=True)
         put_aside([self.root / name], self.folder, self.folder / EARLIER)  # what is left of one that was damaged
         try:

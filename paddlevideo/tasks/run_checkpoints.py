@@ -68,6 +68,11 @@ class RunCheckpoints:
             self.store.save(name, partial(self._fill, states), self.facts, is_best)
         self.newest, self.saved_at = name, time.monotonic()
 
+    def check_folder(self) -> None:
+        """Notice in the process that writes that the folder of the run was removed; see `CheckpointStore`."""
+        if processes.is_first():
+            self.store.check_folder()
+
     def _check_weights(self) -> None:
         """Let no checkpoint take the place of a healthy one that a run could go on from."""
         for name, value in self.model.state_dict().items():

@@ -181,6 +181,7 @@ class Trainer:
         for name, value in numbers.items():
             progress.totals[name] = progress.totals.get(name, 0.0) + value
         if progress.iterations % self.config.log_interval == 0:
+            self.checkpoints.check_folder()
             self.journal.write(progress.iterations, progress.epoch + 1, batch=numbers)
         return numbers
 

@@ -241,7 +241,13 @@ class StreamFiles(ABC):
         self._size = meta["size"]
 
     def _check_space(self) -> None:
-        free = shutil.disk_usage(self.folder).free
+        try:
+            free = shutil.disk_usage(self.folder).free
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                f"{self.folder}: this folder was removed while {self.name} was written into it, and its {self.frames} "
+                "frames are lost; run the command again"
+            ) from None
         if free < SPARE_BYTES:
             raise OSError(
                 f"{self.folder}: the disk is full ({free >> 20} MB free, {SPARE_BYTES >> 20} are kept to finish the "

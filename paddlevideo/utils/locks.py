@@ -9,7 +9,6 @@ and start time; a claim of another host counts until its file is deleted.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import random
@@ -26,6 +25,11 @@ from paddlevideo.utils import processes
 from paddlevideo.utils.command import command_line
 from paddlevideo.utils.files import output_folder
 from paddlevideo.utils.logging import logger
+
+try:
+    import fcntl
+except ImportError:  # Windows: as on a file system without locks
+    fcntl = None  # type: ignore[assignment]
 
 PREFIX = ".lock-"
 ATTEMPTS = 4  # of processes that start within milliseconds of each other
@@ -161,7 +165,7 @@ def _publish(folder: Path, names: list[str]) -> tuple[Path, int]:
     handle = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
         os.write(handle, json.dumps(record).encode())
-        _lock(handle, fcntl.LOCK_EX)
+        _lock(handle, shared=False)
         _own[path] = record
         hidden.rename(path)
     except BaseException:
@@ -171,10 +175,12 @@ def _publish(folder: Path, names: list[str]) -> tuple[Path, int]:
     return path, handle
 
 
-def _lock(handle: int, kind: int) -> bool:
-    """Take a lock without waiting; False if another process has it or the file system has no locks."""
+def _lock(handle: int, shared: bool) -> bool:
+    """Take a lock without waiting; False if another process has it or there are no locks."""
+    if fcntl is None:
+        return False
     try:
-        fcntl.lockf(handle, kind | fcntl.LOCK_NB)
+        fcntl.lockf(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EAGAIN, *_NO_LOCKS):
             return False
@@ -201,7 +207,7 @@ def _read_if_alive(path: Path, may_remove: bool) -> dict[str, Any] | None:
         return None
     try:
         record = _parse(os.read(handle, 1 << 20))
-        is_stale = _lock(handle, fcntl.LOCK_SH) or (
+        is_stale = _lock(handle, shared=True) or (
             record["host"] == socket.gethostname() and _start_of(record["pid"]) != record["started"]
         )
         if is_stale and may_remove:
@@ -227,6 +233,8 @@ def _start_of(pid: int) -> str | None:
     """What tells a process from a later one with its id; None if there is no such process."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    if os.name == "nt":  # where signal 0 is not a question
+        return "unknown"
     try:
         os.kill(pid, 0)  # without /proc: its id alone
     except ProcessLookupError:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import logging
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -364,3 +365,19 @@ def test_an_epoch_is_saved_before_a_damaged_test_set_ends_the_run(
     assert (trainer.progress.iterations, trainer.progress.epoch) == (batches, 1)
     assert saved
     assert (tmp_path / "best.pdparams").is_file()
+
+
+def test_a_folder_that_is_removed_ends_the_run_before_the_next_checkpoint(tiny_config: Config, tmp_path: Path) -> None:
+    config = dataclasses.replace(tiny_config, output_dir=str(tmp_path / "output"), log_interval=1)
+    trainer = Trainer(config, validate=False)
+    step = trainer.train_step
+
+    def step_and_remove(*arguments: Any) -> dict[str, float]:
+        shutil.rmtree(tmp_path / "output")
+        return step(*arguments)
+
+    trainer.train_step = step_and_remove  # type: ignore[method-assign]
+    message = r"output: this folder, .* was removed .*; no checkpoint was the last one saved there"
+    with pytest.raises(FileNotFoundError, match=message):
+        trainer.fit()
+    assert trainer.progress.iterations == 1
