@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 import typing
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -103,7 +102,7 @@ class _Loader(yaml.SafeLoader):
     def construct_scalar(self, node: Any) -> Any:
         value = super().construct_scalar(node)
         if isinstance(value, str) and (rule := broken_rule(value)):
-            raise yaml.MarkedYAMLError(problem=f"expected {rule}", problem_mark=node.start_mark)
+            raise yaml.MarkedYAMLError(problem=f"expected {rule}, got {value[:100]!r}", problem_mark=node.start_mark)
         return value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -281,7 +280,7 @@ def _check(tree: Tree, path: Path) -> Config:
 
 
 def check_leaves(tree: Any, path: Path) -> None:
-    """Refuse values that no part of a config or manifest can be: numbers that are not finite, text that is none.
+    """Refuse numbers that no part of a config or manifest can be: those that are not finite.
 
     Raises:
         ValueError: names file and key.
@@ -289,14 +288,6 @@ def check_leaves(tree: Any, path: Path) -> None:
     for key, value in _leaves(tree):
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{path}: {key} should be a number or null, got {value} (not finite)")
-        for text in (key, value):
-            if isinstance(text, str) and not _is_text(text):
-                raise ValueError(f"{path}: {key!a} should be text in UTF-8 without zeros, got {ascii(text)[:100]}")
-
-
-def _is_text(value: str) -> bool:
-    """Whether it can be printed, drawn and be a name: half of a surrogate pair, or a zero, cannot."""
-    return re.search("[\0\ud800-\udfff]", value) is None
 
 
 def _check_keys(where: str, node: Any, known: Sequence[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,6 +9,7 @@ import paddle
 
 from paddlevideo.engines.base import Engine, Graph, Loaded, NetworkInput, contiguous
 from paddlevideo.types import Arrays
+from paddlevideo.utils.text_files import load_json
 
 
 class PaddleInference(Engine):
@@ -53,7 +53,7 @@ class PaddleInference(Engine):
 
 def _inputs(model: Path) -> list[NetworkInput]:
     """The inputs in a program of Paddle, which does not tell them."""
-    program = json.loads(model.read_text(encoding="utf-8"))["program"]
+    program = load_json(model)["program"]
     found = []
     for operator in program["regions"][0]["blocks"][0]["ops"]:
         if operator["#"] == "1.data":

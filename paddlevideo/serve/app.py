@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import time
 from collections.abc import Awaitable
@@ -20,6 +19,7 @@ from paddlevideo.serve.guard import add_headers, only_own_page, only_text
 from paddlevideo.serve.media import CameraStream, UploadedStream, check_video
 from paddlevideo.serve.network import BusyError, Session, SharedNetwork
 from paddlevideo.tasks.writers import encode_line
+from paddlevideo.utils.files import to_json
 from paddlevideo.utils.logging import logger
 
 T = TypeVar("T")
@@ -182,7 +182,7 @@ class Live:
         try:
             async with aclosing(self.network.lines(stream, session, realtime=True)) as lines:
                 async for line in lines:
-                    data = json.dumps(line)
+                    data = to_json(line, "answer", only_ascii=True)
                     await pace.wait(socket.send_str(data))
                     pace.note(len(data))
             await receiver

@@ -23,7 +23,7 @@ from typing import Any
 
 from paddlevideo.utils import processes
 from paddlevideo.utils.command import command_line
-from paddlevideo.utils.files import output_folder
+from paddlevideo.utils.files import output_folder, to_json
 from paddlevideo.utils.logging import logger
 
 try:
@@ -164,7 +164,7 @@ def _publish(folder: Path, names: list[str]) -> tuple[Path, int]:
     }
     handle = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
-        os.write(handle, json.dumps(record).encode())
+        os.write(handle, to_json(record, str(path), only_ascii=True).encode())
         _lock(handle, shared=False)
         _own[path] = record
         hidden.rename(path)

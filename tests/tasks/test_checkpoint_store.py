@@ -166,7 +166,5 @@ def test_a_folder_that_is_removed_while_a_run_is_at_work(tmp_path: Path) -> None
     store = store_of(tmp_path / "out")
     store.save("1", write("1"), {}, is_best=False)
     shutil.rmtree(tmp_path / "out")
-    with pytest.raises(
-        FileNotFoundError, match=r"out: this folder, .* was removed .*; checkpoint 1 was the last"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"out: this folder, .* was removed .*; checkpoint 1 was the last"):
         store.save("2", write("2"), {}, is_best=False)

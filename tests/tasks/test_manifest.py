@@ -100,7 +100,10 @@ def test_inputs_are_those_of_the_network_before_there_is_room_for_them(
         (lambda f: f["inputs"].update(clip=[3, 4, 64, 0]), r"inputs\.clip\[3\] should be an integer >= 1, got 0"),
         (lambda f: f.update(num_classes=True), "num_classes should be an integer or null, got True"),
         (lambda f: f.update(plugins=[5]), r"plugins\[0\] should be a text, got 5"),
-        (lambda f: f["classes"].__setitem__(0, "\ud800"), r"'classes\.0' should be text .*, got '.ud800'"),
+        (
+            lambda f: f["classes"].__setitem__(0, "\ud800"),
+            "expected text that can be written as UTF-8",
+        ),
         (lambda f: f["classes"].__setitem__(0, f["classes"][1]), "classes has 'Pulse' twice"),
     ],
 )
@@ -108,7 +111,7 @@ def test_every_key_is_checked(folder: Path, change: Callable[[Facts], Any], said
     facts = facts_of(folder)
     change(facts)
     put(folder, facts)
-    with pytest.raises(ValueError, match=rf"inference\.yaml: .*{said}"):
+    with pytest.raises(ValueError, match=rf"inference\.yaml:.*{said}"):
         Predictor.from_export(folder)
 
 
