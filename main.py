@@ -19,7 +19,7 @@ from paddlevideo.utils import processes
 from paddlevideo.utils.command import chosen_config, run_command
 from paddlevideo.utils.device import use_device
 from paddlevideo.utils.locks import claim_for_all
-from paddlevideo.utils.logging import start_logging
+from paddlevideo.utils.logging import check_output, start_logging
 from paddlevideo.utils.plugins import add_plugin_argument
 
 
@@ -81,6 +81,7 @@ def run(args: argparse.Namespace) -> None:
     if args.summary:
         start_logging()
         summarize(config)
+        check_output()
     elif args.export:
         start_logging()
         export_weights(config, args.weights, Path(config.output_dir) / "inference")

@@ -16,7 +16,7 @@ from paddlevideo.utils.command import run_command
 from paddlevideo.utils.cpu import available_cores
 from paddlevideo.utils.device import use_device
 from paddlevideo.utils.files import output_folder, write_json
-from paddlevideo.utils.logging import start_logging
+from paddlevideo.utils.logging import check_output, start_logging
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -54,6 +54,7 @@ def run(args: argparse.Namespace) -> None:
     head = machine(args.threads)
     write_json(args.json, {"machine": head, "rounds": args.rounds, "frames": args.frames, "rows": plain(results)})
     print(f"{head}; medians of {args.rounds} rounds of {args.frames} frames\n{table(results)}")
+    check_output()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from paddlevideo.metrics.protocols import PROTOCOLS
 from paddlevideo.tasks.rescoring import rescore
 from paddlevideo.utils.command import chosen_config, run_command
-from paddlevideo.utils.logging import start_logging
+from paddlevideo.utils.logging import check_output, start_logging
 
 
 def run(arguments: Sequence[str] | None) -> None:
@@ -29,6 +29,8 @@ def run(arguments: Sequence[str] | None) -> None:
     args = parser.parse_args(arguments)
     start_logging()
     rescore(chosen_config(args.config, overrides=args.override), args.detections, args.protocol, args.output)
+    if args.output is None:
+        check_output()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from paddlevideo.tasks.anchors import propose_anchors
 from paddlevideo.utils.command import chosen_config, run_command
-from paddlevideo.utils.logging import start_logging
+from paddlevideo.utils.logging import check_output, start_logging
 
 
 def run(arguments: Sequence[str] | None) -> None:
@@ -24,6 +24,7 @@ def run(arguments: Sequence[str] | None) -> None:
     args = parser.parse_args(arguments)
     start_logging()
     propose_anchors(chosen_config(args.config, overrides=args.override), args.count, args.seed)
+    check_output()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from paddlevideo.config import Config, load_config
-from paddlevideo.utils.logging import accept_any_text
+from paddlevideo.utils.logging import check_output, protect_terminal
 from paddlevideo.utils.plugins import import_plugins, require_plugins
 from paddlevideo.utils.signals import StoppedError
 
@@ -72,9 +72,14 @@ def run_command(job: Callable[[], object]) -> int:
     Errors of the documented kinds are printed without a traceback; anything else is a bug of ours and is raised. A
     job that was interrupted ends with 130.
     """
-    accept_any_text()
+    protect_terminal()
     try:
-        job()
+        try:
+            job()
+        except SystemExit as end:
+            if not end.code:  # of --help
+                check_output()
+            raise
     except StoppedError as stop:
         print(stop, file=sys.stderr)
         return stop.code

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
+import os
+import select
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from paddlevideo.utils import processes
 
@@ -17,7 +21,7 @@ def start_logging(file: Path | None = None) -> None:
     """Send messages to the terminal, and to `file` as well if given; of several processes only the first one tells."""
     logger.setLevel(logging.INFO if processes.is_first() else logging.ERROR)
     logger.propagate = False
-    accept_any_text()
+    protect_terminal()
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
@@ -29,11 +33,84 @@ def start_logging(file: Path | None = None) -> None:
         logger.addHandler(handler)
 
 
-def accept_any_text() -> None:
-    """Let the terminal show names that its encoding does not have, escaped, instead of ending the program."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+class _LastingStream(io.RawIOBase):
+    """Standard output or error as a file that takes all text, also when the text can no longer be written.
+
+    Args:
+        number: the file descriptor, 1 or 2.
+        failure: why nothing can be written, if that is known from the beginning.
+    """
+
+    def __init__(self, number: int, failure: str | None) -> None:
+        self.number, self.failure = number, failure
+
+    def fileno(self) -> int:
+        return self.number
+
+    def isatty(self) -> bool:
+        return self.failure is None and os.isatty(self.number)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        while self.failure is None:
+            try:
+                return os.write(self.number, data)
+            except BlockingIOError:
+                select.select([], [self.number], [])
+            except OSError as error:
+                self.failure = error.strerror or str(error)
+                if self.number == 1:
+                    _note_lost_output(self.failure)
+        return len(data)
+
+
+def _note_lost_output(failure: str) -> None:
+    with suppress(OSError):
+        os.write(2, f"note: standard output cannot be written ({failure}); going on without it\n".encode())
+
+
+def protect_terminal() -> None:
+    """Let no write to standard output or error fail.
+
+    Names that the encoding does not have are escaped. A reader that has ended, a full disk and a stream that was closed
+    before the program began lose the text, not the work; one note on standard error tells of it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes this number, else the next file that is opened would take it
+        stream = getattr(sys, name)
+        if number and (stream is None or (stream is getattr(sys, f"__{name}__") and hasattr(stream, "buffer"))):
+            setattr(sys, name, _lasting(number, stream))
+        elif number and isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _lasting(number: int, stream: io.TextIOWrapper | None) -> io.TextIOWrapper:
+    """A stream in place of the one that Python has opened, None if it was closed."""
+    raw = _LastingStream(number, "it was closed" if stream is None else None)
+    if stream is None:
+        encoding, line_buffering = "utf-8", False
+    else:
+        encoding, line_buffering = stream.encoding, stream.line_buffering
+        with suppress(OSError):
+            stream.flush()
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, "backslashreplace", line_buffering=line_buffering)
+
+
+def check_output() -> None:
+    """For commands whose result is what they print.
+
+    Raises:
+        OSError: some of it could not be written.
+    """
+    sys.stdout.flush()
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    if isinstance(raw, _LastingStream) and raw.failure is not None:
+        raise OSError(f"standard output: {raw.failure}, so what this command prints is not complete")
 
 
 class Progress:

@@ -6,13 +6,14 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
 from paddlevideo.utils import processes
 
 REPEATS = 2.0  # seconds in which a launcher of several processes sends the same signal again
-ASKING = (signal.SIGTERM, signal.SIGINT)
+ASKING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # the last one when a terminal is closed
 
 
 class StoppedError(Exception):
@@ -24,8 +25,9 @@ class StoppedError(Exception):
 
 
 class StopSignals:
-    """Within this context the first SIGTERM or SIGINT is noted only; the second ends the process at once.
+    """Within this context the first SIGTERM, SIGINT or SIGHUP is noted only; the second ends the process at once.
 
+    SIGHUP stays ignored where it is, as under `nohup`.
     Outside of the main thread, where Python sets no handlers, it does nothing. One of several processes ends when any
     of them is asked to, and forgives the launcher that it asks three times at once, within this context and after it.
     """
@@ -37,10 +39,15 @@ class StopSignals:
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in ASKING}
+            for number in ASKING:
+                if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._note)
+            _active.append(self)
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self in _active:
+            _active.remove(self)
         if self.number is not None and processes.count() > 1:
             return  # the launcher may ask again while this process says why it ends
         for number, handler in self._before.items():
@@ -60,7 +67,21 @@ class StopSignals:
             return
         self.number, self._asked_at = number, time.monotonic()
         if processes.count() == 1:
-            for one in ASKING:
+            for one in self._before:
                 signal.signal(one, signal.SIG_DFL)
         said = b"\nsaving, then stopping; a second signal stops at once and saves nothing\n"
-        os.write(2, said)  # not through a logger, which may be in the middle of a line
+        with suppress(OSError):  # the terminal may be closed
+            os.write(2, said)  # not through a logger, which may be in the middle of a line
+
+
+_active: list[StopSignals] = []
+
+
+def check_while_waiting() -> None:
+    """Raise `StoppedError` if a `StopSignals` has noted a signal; for waits that may not end.
+
+    With several processes it does nothing: they stop together, where all of them call `StopSignals.check`.
+    """
+    for signals in _active:
+        if signals.number is not None and processes.count() == 1:
+            raise StoppedError(signals.number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import pickle
 import signal
@@ -10,6 +11,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,11 +23,13 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from paddlevideo.utils.logging import logger
-from paddlevideo.utils.signals import ASKING
+from paddlevideo.utils.signals import ASKING, check_while_waiting
 from paddlevideo.utils.threads import map_ahead
 
 AHEAD = 3  # items that each process has: one is answered, one is worked on, and one waits
 PATIENCE = 60.0  # seconds until a new process is taken for stuck
+LOOK = 0.2  # seconds between looks for a signal while an answer is waited for
+LAST_WAIT = 2.0  # seconds for a killed process to end; one that waits for a network disk may not
 STARTS = 3  # attempts to start one
 KINDS = (FileNotFoundError, PermissionError, OSError, ValueError)  # of errors that are told as they are
 _forking = threading.Lock()  # else a process of another thread holds this one's socket open, and its end goes unnoticed
@@ -52,6 +56,7 @@ def map_in_processes(
         ValueError, FileNotFoundError, PermissionError, OSError: as the function raised it, or no process could be
             started.
         RuntimeError: the function raised anything else, whose kind is named, or a process has ended.
+        StoppedError: a signal was noted while an answer was waited for, see `StopSignals`.
     """
     if count:
         yield from _map_in_processes(function, items, count, begin)
@@ -101,9 +106,7 @@ def _started(
     for _ in range(STARTS):
         worker = _Worker(function, begin, number, others)
         try:
-            worker.channel.settimeout(PATIENCE)
-            worker.answer()
-            worker.channel.settimeout(None)
+            worker.answer(PATIENCE)
             return worker
         except TimeoutError:
             worker.end()
@@ -144,6 +147,8 @@ class _Worker:
                     signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
                 opened.pop_all()
                 theirs.close()
+                look = struct.pack("@ll", 0, int(LOOK * 1e6))
+                self.channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, look)
         except OSError as error:
             raise OSError(f"a process that reads data cannot be started: {error}; lower num_workers") from error
 
@@ -157,10 +162,21 @@ class _Worker:
         with suppress(OSError):
             self.channel.shutdown(socket.SHUT_WR)
 
-    def answer(self) -> Any:
-        """What the function made of the process's oldest item; raises what it raised."""
+    def answer(self, patience: float = math.inf) -> Any:
+        """What the function made of the process's oldest item; raises what it raised.
+
+        Args:
+            patience: seconds without data until a TimeoutError.
+        """
+        deadline = time.monotonic() + patience
+
+        def wait_on() -> None:
+            check_while_waiting()
+            if time.monotonic() > deadline:
+                raise TimeoutError
+
         try:
-            answer = _receive(self.channel)
+            answer = _receive(self.channel, wait_on)
         except (EOFError, ConnectionError) as error:
             raise RuntimeError(self._how_it_ended()) from error
         if isinstance(answer, _Raised):
@@ -173,19 +189,23 @@ class _Worker:
         if self._code is None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
-            self._wait()
+            deadline = time.monotonic() + LAST_WAIT
+            while not self._has_ended() and time.monotonic() < deadline:
+                time.sleep(0.005)
 
-    def _wait(self) -> int:
-        """The exit code of the process, once it has one."""
+    def _has_ended(self, options: int = os.WNOHANG) -> bool:
+        """Whether the process has an exit code; with `options` of 0, waits until it has."""
         if self._code is None:
             try:
-                self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+                pid, status = os.waitpid(self.pid, options)
+                self._code = os.waitstatus_to_exitcode(status) if pid else None
             except ChildProcessError:  # the system was asked to forget it
                 self._code = 0
-        return self._code
+        return self._code is not None
 
     def _how_it_ended(self) -> str:
-        code = self._wait()
+        self._has_ended(0)
+        code = self._code or 0
         how = f"was killed by signal {-code}, {signal.strsignal(-code)}" if code < 0 else f"ended with exit code {code}"
         advice = "if memory is short, lower num_workers or batch_size; " if -code == signal.SIGKILL else ""
         return f"a process that reads data {how}; {advice}a training goes on with --resume"
@@ -259,17 +279,24 @@ def _send(channel: socket.socket, parts: Sequence[memoryview]) -> None:
         channel.sendall(part)
 
 
-def _receive(channel: socket.socket) -> Any:
-    (count,) = struct.unpack("<Q", _take(channel, 8))
-    lengths = struct.unpack(f"<{count}Q", _take(channel, 8 * count))
-    pickled, *arrays = [_take(channel, length) for length in lengths]
+def _receive(channel: socket.socket, wait_on: Callable[[], None] | None = None) -> Any:
+    """A value that `_send` has sent; `wait_on` is called every `LOOK` seconds without data, and may raise."""
+    take = partial(_take, channel, wait_on)
+    (count,) = struct.unpack("<Q", take(8))
+    lengths = struct.unpack(f"<{count}Q", take(8 * count))
+    pickled, *arrays = [take(length) for length in lengths]
     return pickle.loads(pickled, buffers=arrays)  # nosec B301 - of a process of our own
 
 
-def _take(channel: socket.socket, length: int) -> memoryview:
+def _take(channel: socket.socket, wait_on: Callable[[], None] | None, length: int) -> memoryview:
     taken, done = np.empty(length, np.uint8).data, 0  # not a bytearray, which would be cleared first
     while done < length:
-        received = channel.recv_into(taken[done:], 0, socket.MSG_WAITALL)
+        try:
+            received = channel.recv_into(taken[done:], 0, socket.MSG_WAITALL)
+        except BlockingIOError:  # only of a socket with a time limit
+            if wait_on is not None:
+                wait_on()
+            continue
         if not received:
             raise EOFError
         done += received

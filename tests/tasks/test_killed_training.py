@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,12 @@ def announced(function: Callable[..., Any], name: str, moments: Connection) -> C
     return call
 
 
-def start(config: Config) -> tuple[multiprocessing.process.BaseProcess, Connection]:
+def start(
+    config: Config, job: Callable[[Config, Connection], None] = train
+) -> tuple[multiprocessing.process.BaseProcess, Connection]:
     """A process that trains, and what it tells."""
     receiver, sender = SERVER.Pipe(duplex=False)
-    process = SERVER.Process(target=train, args=(config, sender))
+    process = SERVER.Process(target=job, args=(config, sender))
     process.start()
     sender.close()
     return process, receiver
@@ -111,3 +114,38 @@ def test_a_killed_run_ends_bit_equal_to_an_uninterrupted_one(tiny_config: Config
         np.testing.assert_array_equal(one, two, err_msg=name)
     journals = [(tmp_path / name / "metrics.jsonl").read_bytes() for name in ("whole", "killed")]
     assert journals[0] == journals[1]
+
+
+def train_with_a_stopped_worker(config: Config, moments: Connection) -> None:
+    """A run whose first worker of the second epoch stops, as one that waits for a network disk."""
+    multiprocessing.set_start_method("fork", force=True)
+    use_device("cpu")
+    trainer: Any = Trainer(config)
+    packed = trainer.dataset.packed
+
+    def stop_or_read(number: int) -> Any:
+        if trainer.dataset.epoch == 1:
+            moments.send(os.getpid())
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return packed(number)
+
+    trainer.dataset.packed = stop_or_read
+    trainer.fit()
+
+
+def test_a_stopped_worker_does_not_keep_a_run_from_saving(tiny_config: Config, tmp_path: Path) -> None:
+    config = dataclasses.replace(tiny_config, num_workers=1, epochs=3, val_interval=3, output_dir=str(tmp_path))
+    process, moments = start(config, train_with_a_stopped_worker)
+    worker = moments.recv()
+    time.sleep(1)  # the run comes to wait for it
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGTERM)
+    process.join(10)
+    ended = process.exitcode is not None
+    process.kill()
+    with suppress(ProcessLookupError):
+        os.kill(worker, signal.SIGKILL)
+    process.join()
+    assert ended
+    checkpoints = [path.name for path in (tmp_path / "checkpoints").iterdir()]
+    assert (tmp_path / "last").readlink().name == max(checkpoints)

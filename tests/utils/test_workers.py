@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from paddlevideo.utils import workers as module
+from paddlevideo.utils.signals import StoppedError, StopSignals
 from paddlevideo.utils.threads import map_ahead
 from paddlevideo.utils.workers import map_in_processes
 from tests.conftest import children
@@ -169,6 +170,7 @@ def test_garbage_of_this_process_is_not_collected_in_the_others() -> None:
 LEFT = """
 import sys
 from paddlevideo.utils.signals import StopSignals
+from paddlevideo.utils.signals import StoppedError, StopSignals
 from paddlevideo.utils.threads import map_ahead
 from paddlevideo.utils.workers import map_in_processes
 
@@ -254,3 +256,20 @@ def test_the_function_is_called_by_the_thread_that_began() -> None:
         places[number] = threading.get_ident()
 
     assert all(made(lambda _: threading.get_ident() in places.values(), range(6), 2, note))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_the_wait_for_a_stopped_process(number: signal.Signals) -> None:
+    before = children()
+
+    def items() -> Iterator[int]:
+        for item in range(1000):
+            if item == 5:
+                os.kill(next(iter(children() - before)), signal.SIGSTOP)
+                threading.Timer(0.3, os.kill, (os.getpid(), number)).start()
+            yield item
+
+    begin = time.monotonic()
+    with StopSignals(), pytest.raises(StoppedError, match=number.name):
+        made(abs, items())
+    assert time.monotonic() - begin < 10
