@@ -35,6 +35,7 @@ from paddlevideo.solver import build_optimizer
 from paddlevideo.tasks.answers import SegmentAnswers
 from paddlevideo.tasks.detection_file import read_detections
 from paddlevideo.tasks.exporter import export
+from paddlevideo.tasks.manifest import Manifest
 from paddlevideo.tasks.parts import build_model, build_pipeline
 from paddlevideo.tasks.predictor import Predictor
 from paddlevideo.tasks.score_file import read_scores
@@ -58,12 +59,15 @@ from tests.fuzz.mutations import (
     VALUES,
     Rng,
     from_bytes,
+    from_schema,
     from_text,
     from_tree,
     mixed,
     mutate_bytes,
     one_change,
 )
+from tests.fuzz.names import hostile_name, prepare_names, use_name
+from tests.fuzz.servers import ask_server, server_plan
 from tests.loader.media.test_video_file import picture, write_video
 from tests.loader.test_index import HEADER, VIDEO
 from tests.tasks.test_detection_file import HEADER as DETECTIONS
@@ -77,6 +81,7 @@ CONFIGS = REPOSITORY / "configs" / "localization"
 PARTS = ("MODEL", "DATASET", "PIPELINE", "OPTIMIZER", "METRIC", "INFERENCE")
 REGISTRIES = [value for value in vars(registry).values() if isinstance(value, registry.Registry)]
 PARTS_OF_ERRORS = (*PARTS, *(part for one in REGISTRIES for part in (one.kind, *one)))
+PLACES_OF_NAMES = ("/out", "/etc/passwd", "train.jsonl", "config.yaml")
 SIZE = (300, 400)
 
 
@@ -347,6 +352,7 @@ FACTS = {
     "classes": ["Run", "Sit"],
     "plugins": [],
 }
+REUSE = {"graphs": FACTS["graphs"], "outputs": [*FACTS["outputs"][:1], "maps"], "maps": [8, 3, 2, 2]}
 STATE = {"conv.weight": np.ones((2, 3), np.float32), "conv.bias": np.zeros(2), "more": {"a": [1, ("x", None)]}}
 OVERRIDES = "MODEL.input.size=64\nMETRIC.0.iou_thresholds=[0.5]\nepochs=3\nMODEL.head.anchors.0=[1, 2]\n"
 
@@ -369,11 +375,15 @@ TARGETS = {
         Target(
             "inference.yaml",
             "inference.yaml",
-            mixed(from_tree(FACTS, as_yaml), one_change(FACTS, as_yaml)),
+            mixed(
+                from_tree(FACTS, as_yaml),
+                one_change(FACTS, as_yaml),
+                from_schema(FACTS, Manifest, as_yaml),
+                from_schema({**FACTS, "reuse": REUSE}, Manifest, as_yaml),
+            ),
             predict,
             PARTS_OF_ERRORS,
             prepare_export,
-            0.3,
         ),
         Target(
             "index", "train.jsonl", mixed(from_tree(INDEX, as_lines), from_text(as_lines(INDEX).decode())), read_boxes
@@ -494,5 +504,7 @@ TARGETS = {
             prepare=prepare_pictures,
         ),
         *(Target(f"video {end}", f"a{end}", from_bytes(video(end, codec)), frames) for end, codec in CODECS.items()),
+        Target("names", "a.json", hostile_name, use_name, PLACES_OF_NAMES, prepare_names),
+        Target("servers", "a.json", server_plan, ask_server, ("127.0.0.1",), share=0.2),
     )
 }
