@@ -67,6 +67,7 @@ from tests.fuzz.mutations import (
     one_change,
 )
 from tests.fuzz.names import hostile_name, prepare_names, use_name
+from tests.fuzz.races import race_plan, run_race
 from tests.fuzz.servers import ask_server, server_plan
 from tests.loader.media.test_video_file import picture, write_video
 from tests.loader.test_index import HEADER, VIDEO
@@ -505,6 +506,7 @@ TARGETS = {
         ),
         *(Target(f"video {end}", f"a{end}", from_bytes(video(end, codec)), frames) for end, codec in CODECS.items()),
         Target("names", "a.json", hostile_name, use_name, PLACES_OF_NAMES, prepare_names),
+        Target("races", "a.json", race_plan, run_race, share=0.05),
         Target("servers", "a.json", server_plan, ask_server, ("127.0.0.1",), share=0.2),
     )
 }
