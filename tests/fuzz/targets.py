@@ -7,6 +7,7 @@ import json
 import pickle
 import shutil
 import struct
+import subprocess
 import tempfile
 import zlib
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 import yaml
+from imageio_ffmpeg import get_ffmpeg_exe
 from safetensors.numpy import save
 
 from paddlevideo import registry
@@ -65,6 +67,7 @@ from tests.fuzz.mutations import (
     mixed,
     mutate_bytes,
     one_change,
+    pick,
 )
 from tests.fuzz.names import hostile_name, prepare_names, use_name
 from tests.fuzz.races import race_plan, run_race
@@ -156,6 +159,40 @@ def torch_file(legacy: bool) -> bytes:
 
 def video(ending: str, codec: str) -> bytes:
     return written(lambda path: write_video(path, 12, codec), f"a{ending}")
+
+
+def recoded(ending: str, codec: str) -> bytes:
+    """A video in a container that OpenCV does not write."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, made = Path(folder) / "a.avi", Path(folder) / f"b{ending}"
+        write_video(source, 12, "MJPG")
+        command = [
+            get_ffmpeg_exe(),
+            "-v",
+            "error",
+            "-i",
+            source,
+            "-r",
+            "25",
+            "-pix_fmt",
+            "yuv420p",
+            "-c:v",
+            codec,
+            made,
+        ]
+        subprocess.run(command, check=True, capture_output=True)
+        return made.read_bytes()
+
+
+def with_tail(rng: Rng) -> bytes:
+    """A picture with bytes behind its end."""
+    return pick((PNG, JPEG), rng) + pick((b"\0" * 9, b"\xff\xd9", PNG, JPEG, rng.bytes(5000), PNG[:40]), rng)
+
+
+def other_encoding(rng: Rng) -> bytes:
+    """A list in an encoding that editors and shells choose."""
+    codec = pick(("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp037"), rng)
+    return pick((b"", b"\xef\xbb\xbf", b"\xff\xfe"), rng) + "a/b.mp4 0\r\nc d.mp4 2\n".encode(codec)
 
 
 def read_config(path: Path) -> None:
@@ -331,6 +368,7 @@ def darknet(rng: Rng) -> bytes:
 
 
 PNG, JPEG = (cv2.imencode(end, picture(1))[1].tobytes() for end in (".png", ".jpg"))
+RECODED = {".ts": "mpeg2video", ".mpg": "mpeg1video", ".flv": "flv", ".asf": "wmv2", ".ogv": "libtheora"}
 CODECS = {".avi": "MJPG", ".mp4": "mp4v", ".mkv": "XVID", ".webm": "VP90"}
 INDEX = [HEADER, VIDEO, {**VIDEO, "id": "Sit/b", "boxes": [[1, 1, 1, 2, 3, 4], [2, 0, 5, 6, 7, 8]]}]
 SAMPLES = [DETECTIONS, SAMPLE, {**SAMPLE, "id": "b/00002"}]
@@ -505,6 +543,19 @@ TARGETS = {
             prepare=prepare_pictures,
         ),
         *(Target(f"video {end}", f"a{end}", from_bytes(video(end, codec)), frames) for end, codec in CODECS.items()),
+        *(
+            Target(f"video {end}", f"a{end}", from_bytes(recoded(end, codec)), frames, share=0.3)
+            for end, codec in RECODED.items()
+        ),
+        Target(
+            "picture tail",
+            "pictures/00002.png",
+            with_tail,
+            lambda path: frames(path.parent),
+            prepare=prepare_pictures,
+            share=0.2,
+        ),
+        Target("encodings", "a.list", other_encoding, list_of_videos("videos"), share=0.2),
         Target("names", "a.json", hostile_name, use_name, PLACES_OF_NAMES, prepare_names),
         Target("races", "a.json", race_plan, run_race, share=0.05),
         Target("servers", "a.json", server_plan, ask_server, ("127.0.0.1",), share=0.2),
