@@ -47,7 +47,7 @@ test: $(BIN)/installed lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --max-worker-restart 0
 
 fuzz: $(BIN)/installed
-	$(BIN)/python -m tests.fuzz --count 10000
+	$(BIN)/python -m tests.fuzz --count 20000
 
 lint: $(BIN)/installed
 	$(BIN)/ruff format --check .

@@ -18,7 +18,7 @@ def main() -> int:
     from tests.fuzz.targets import TARGETS  # here, as this file is imported anew by every process that is started
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=10000, help="inputs in all, shared out among the kinds")
+    parser.add_argument("--count", type=int, default=20000, help="inputs in all, shared out among the kinds")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kind", action="append", choices=TARGETS, help="only this kind; may be repeated")
     parser.add_argument("--number", type=int, help="only this input of each kind")

@@ -9,9 +9,15 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+import msgspec
 import numpy as np
 
 Rng = np.random.Generator
+
+
+def pick(items: Sequence[Any], rng: Rng) -> Any:
+    """Any one of the items."""
+    return items[int(rng.integers(0, len(items)))]
 
 
 def nested(depth: int) -> list[Any]:
@@ -87,17 +93,17 @@ def mutate_tree(tree: Any, rng: Rng, values: Sequence[Any] = VALUES) -> Any:
         places = list(_places(tree))
         if not places:
             break
-        holder, key = _pick(places, rng)
-        other, other_key = _pick(places, rng)
+        holder, key = pick(places, rng)
+        other, other_key = pick(places, rng)
         change = int(rng.integers(0, 8))
         if change < 4:
-            holder[key] = copy.deepcopy(_pick(values, rng))
+            holder[key] = copy.deepcopy(pick(values, rng))
         elif change == 4:
             del holder[key]
         elif change == 5:
-            holder[key] = _pick(([holder[key]], {"x": holder[key]}, [holder[key]] * 2), rng)
+            holder[key] = pick(([holder[key]], {"x": holder[key]}, [holder[key]] * 2), rng)
         elif change == 6 and isinstance(holder, dict):
-            holder[_pick(("x", "name", 7, None, "../x", "é"), rng)] = holder[key]
+            holder[pick(("x", "name", 7, None, "../x", "é"), rng)] = holder[key]
         elif change == 6:
             holder.insert(key, holder[key])
         else:
@@ -124,6 +130,89 @@ def single_changes(tree: Any) -> Iterator[tuple[str, Any]]:
             yield f"{what} extra", _changed(tree, number, lambda holder, key: holder.update({f"{key}x": holder[key]}))
 
 
+def schema_changes(tree: Any, kind: Any) -> Iterator[Any]:
+    """Copies with one change each, at every place that a msgspec type describes; the root is a structure.
+
+    Keys are dropped, given a value of every other type, one just out of their range, or an unknown one beside them.
+    """
+    for path, info in _described(tree, msgspec.inspect.type_info(kind)):
+        if path:
+            yield _replaced(tree, path, _DROPPED)
+            for value in _wrong(info):
+                yield _replaced(tree, path, value)
+        if isinstance(info, msgspec.inspect.StructType):
+            yield _replaced(tree, (*path, "extra"), 1)
+
+
+_DROPPED = object()
+_TYPES: dict[type, tuple[type, ...]] = {
+    msgspec.inspect.IntType: (int,),
+    msgspec.inspect.FloatType: (float, int),
+    msgspec.inspect.StrType: (str,),
+    msgspec.inspect.BoolType: (bool,),
+    msgspec.inspect.NoneType: (type(None),),
+    msgspec.inspect.ListType: (list,),
+    msgspec.inspect.DictType: (dict,),
+    msgspec.inspect.StructType: (dict,),
+}
+
+
+def _alternatives(info: Any) -> list[Any]:
+    """The types of a union, without what only limits them."""
+    while isinstance(info, msgspec.inspect.Metadata):
+        info = info.type
+    return [one for part in info.types for one in _alternatives(part)] if hasattr(info, "types") else [info]
+
+
+def _described(tree: Any, info: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Every place that a type describes, also of keys that are not there, with its type."""
+    yield path, info
+    for kind in _alternatives(info):
+        inner: list[tuple[Any, Any]] = []
+        if isinstance(kind, msgspec.inspect.StructType):
+            inner = [(field.encode_name, field.type) for field in kind.fields]
+        elif isinstance(kind, msgspec.inspect.DictType) and isinstance(tree, dict):
+            inner = [(key, kind.value_type) for key in tree]
+        elif isinstance(kind, msgspec.inspect.ListType) and isinstance(tree, list):
+            inner = [(number, kind.item_type) for number in range(len(tree))]
+        for key, part in inner if isinstance(tree, (dict, list)) else []:
+            yield from _described(tree.get(key) if isinstance(tree, dict) else tree[key], part, (*path, key))
+
+
+def _wrong(info: Any) -> Iterator[Any]:
+    """Values of other types than these, and just out of their range."""
+    kinds = _alternatives(info)
+    allowed = {python for kind in kinds for python in _TYPES.get(type(kind), ())}
+    yield from (value for value in WRONG if type(value) not in allowed)
+    for kind in kinds:
+        if isinstance(kind, msgspec.inspect.IntType):
+            least = 0 if kind.ge is None else kind.ge
+            yield from (least - 1, (2**31 if kind.le is None else kind.le) + 1, 10**400)
+        elif isinstance(kind, msgspec.inspect.ListType):
+            yield from ([], [1] * 2000)
+        elif isinstance(kind, (msgspec.inspect.DictType, msgspec.inspect.StructType)):
+            yield from ({}, {7: 1}, {"": {}})
+        elif isinstance(kind, msgspec.inspect.StrType):
+            yield from ("", "../x", "a\0b", "\ud800")
+
+
+def _replaced(tree: Any, path: tuple[Any, ...], value: Any) -> Any:
+    made = holder = copy.deepcopy(tree)
+    for key in path[:-1]:
+        holder = holder[key]
+    if value is not _DROPPED:
+        holder[path[-1]] = copy.deepcopy(value)
+    elif isinstance(holder, list) or path[-1] in holder:
+        del holder[path[-1]]
+    return made
+
+
+def from_schema(tree: Any, kind: Any, dump: Callable[[Any], bytes]) -> Callable[[Rng], bytes]:
+    """Makes files of `schema_changes`."""
+    changes = list(schema_changes(tree, kind))
+    return lambda rng: dump(pick(changes, rng))
+
+
 def _put(holder: Any, key: Any, value: Any) -> None:
     holder[key] = copy.deepcopy(value)
 
@@ -139,8 +228,8 @@ def one_change(tree: Any, dump: Callable[[Any], bytes]) -> Callable[[Rng], bytes
     changes = list(single_changes(tree))
 
     def make(rng: Rng) -> bytes:
-        made = _pick(changes, rng)[1]
-        return dump(_pick(list(single_changes(made)) or [("", made)], rng)[1] if rng.random() < 0.2 else made)
+        made = pick(changes, rng)[1]
+        return dump(pick(list(single_changes(made)) or [("", made)], rng)[1] if rng.random() < 0.2 else made)
 
     return make
 
@@ -150,11 +239,11 @@ def mutate_text(text: str, rng: Rng) -> str:
     for _ in range(rng.integers(1, 4)):
         change, lines = int(rng.integers(0, 10)), text.splitlines(keepends=True)
         if change < 5 and (words := list(re.finditer(r"[^\s<>=\",:{}\[\]/]+", text))):
-            word = _pick(words, rng)
-            text = text[: word.start()] + _pick(WORDS, rng) + text[word.end() :]
+            word = pick(words, rng)
+            text = text[: word.start()] + pick(WORDS, rng) + text[word.end() :]
         elif change < 7:
             place = int(rng.integers(0, len(text) + 1))
-            text = text[:place] + _pick(WORDS, rng) + text[place:]
+            text = text[:place] + pick(WORDS, rng) + text[place:]
         elif lines:
             one, other = rng.integers(0, len(lines), 2).tolist()
             if change == 7:
@@ -176,7 +265,7 @@ def mutate_bytes(data: bytes, rng: Rng) -> bytes:
         if change < 3 and start < len(made):
             made[start] ^= 1 << int(rng.integers(0, 8))
         elif change == 3:
-            made[start : start + 4] = _pick((b"\xff" * 4, b"\0" * 4, b"\xff\xff\xff\x7f", b"\0\0\0\x80"), rng)
+            made[start : start + 4] = pick((b"\xff" * 4, b"\0" * 4, b"\xff\xff\xff\x7f", b"\0\0\0\x80"), rng)
         elif change == 4:
             del made[start : start + length]
         elif change == 5:
@@ -202,7 +291,7 @@ def from_text(*texts: str) -> Callable[[Rng], bytes]:
     """Makes files of damaged text, some of which are damaged as bytes instead."""
 
     def make(rng: Rng) -> bytes:
-        text = _pick(texts, rng)
+        text = pick(texts, rng)
         if rng.random() < 0.2:
             return mutate_bytes(text.encode(), rng)
         return mutate_text(text, rng).encode("utf-8")
@@ -212,16 +301,12 @@ def from_text(*texts: str) -> Callable[[Rng], bytes]:
 
 def from_bytes(*files: bytes) -> Callable[[Rng], bytes]:
     """Makes damaged copies of files."""
-    return lambda rng: mutate_bytes(_pick(files, rng), rng)
+    return lambda rng: mutate_bytes(pick(files, rng), rng)
 
 
 def mixed(*makers: Callable[[Rng], bytes]) -> Callable[[Rng], bytes]:
     """Makes files in one of several ways."""
-    return lambda rng: _pick(makers, rng)(rng)
-
-
-def _pick(items: Sequence[Any], rng: Rng) -> Any:
-    return items[int(rng.integers(0, len(items)))]
+    return lambda rng: pick(makers, rng)(rng)
 
 
 def _places(tree: Any) -> Iterator[tuple[Any, Any]]:

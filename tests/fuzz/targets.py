@@ -7,6 +7,7 @@ import json
 import pickle
 import shutil
 import struct
+import subprocess
 import tempfile
 import zlib
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 import yaml
+from imageio_ffmpeg import get_ffmpeg_exe
 from safetensors.numpy import save
 
 from paddlevideo import registry
@@ -35,6 +37,7 @@ from paddlevideo.solver import build_optimizer
 from paddlevideo.tasks.answers import SegmentAnswers
 from paddlevideo.tasks.detection_file import read_detections
 from paddlevideo.tasks.exporter import export
+from paddlevideo.tasks.manifest import Manifest
 from paddlevideo.tasks.parts import build_model, build_pipeline
 from paddlevideo.tasks.predictor import Predictor
 from paddlevideo.tasks.score_file import read_scores
@@ -58,12 +61,17 @@ from tests.fuzz.mutations import (
     VALUES,
     Rng,
     from_bytes,
+    from_schema,
     from_text,
     from_tree,
     mixed,
     mutate_bytes,
     one_change,
+    pick,
 )
+from tests.fuzz.names import hostile_name, prepare_names, use_name
+from tests.fuzz.races import race_plan, run_race
+from tests.fuzz.servers import ask_server, server_plan
 from tests.loader.media.test_video_file import picture, write_video
 from tests.loader.test_index import HEADER, VIDEO
 from tests.tasks.test_detection_file import HEADER as DETECTIONS
@@ -77,6 +85,7 @@ CONFIGS = REPOSITORY / "configs" / "localization"
 PARTS = ("MODEL", "DATASET", "PIPELINE", "OPTIMIZER", "METRIC", "INFERENCE")
 REGISTRIES = [value for value in vars(registry).values() if isinstance(value, registry.Registry)]
 PARTS_OF_ERRORS = (*PARTS, *(part for one in REGISTRIES for part in (one.kind, *one)))
+PLACES_OF_NAMES = ("/out", "/etc/passwd", "train.jsonl", "config.yaml")
 SIZE = (300, 400)
 
 
@@ -150,6 +159,40 @@ def torch_file(legacy: bool) -> bytes:
 
 def video(ending: str, codec: str) -> bytes:
     return written(lambda path: write_video(path, 12, codec), f"a{ending}")
+
+
+def recoded(ending: str, codec: str) -> bytes:
+    """A video in a container that OpenCV does not write."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, made = Path(folder) / "a.avi", Path(folder) / f"b{ending}"
+        write_video(source, 12, "MJPG")
+        command = [
+            get_ffmpeg_exe(),
+            "-v",
+            "error",
+            "-i",
+            source,
+            "-r",
+            "25",
+            "-pix_fmt",
+            "yuv420p",
+            "-c:v",
+            codec,
+            made,
+        ]
+        subprocess.run(command, check=True, capture_output=True)
+        return made.read_bytes()
+
+
+def with_tail(rng: Rng) -> bytes:
+    """A picture with bytes behind its end."""
+    return pick((PNG, JPEG), rng) + pick((b"\0" * 9, b"\xff\xd9", PNG, JPEG, rng.bytes(5000), PNG[:40]), rng)
+
+
+def other_encoding(rng: Rng) -> bytes:
+    """A list in an encoding that editors and shells choose."""
+    codec = pick(("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp037"), rng)
+    return pick((b"", b"\xef\xbb\xbf", b"\xff\xfe"), rng) + "a/b.mp4 0\r\nc d.mp4 2\n".encode(codec)
 
 
 def read_config(path: Path) -> None:
@@ -325,6 +368,7 @@ def darknet(rng: Rng) -> bytes:
 
 
 PNG, JPEG = (cv2.imencode(end, picture(1))[1].tobytes() for end in (".png", ".jpg"))
+RECODED = {".ts": "mpeg2video", ".mpg": "mpeg1video", ".flv": "flv", ".asf": "wmv2", ".ogv": "libtheora"}
 CODECS = {".avi": "MJPG", ".mp4": "mp4v", ".mkv": "XVID", ".webm": "VP90"}
 INDEX = [HEADER, VIDEO, {**VIDEO, "id": "Sit/b", "boxes": [[1, 1, 1, 2, 3, 4], [2, 0, 5, 6, 7, 8]]}]
 SAMPLES = [DETECTIONS, SAMPLE, {**SAMPLE, "id": "b/00002"}]
@@ -347,6 +391,7 @@ FACTS = {
     "classes": ["Run", "Sit"],
     "plugins": [],
 }
+REUSE = {"graphs": FACTS["graphs"], "outputs": [*FACTS["outputs"][:1], "maps"], "maps": [8, 3, 2, 2]}
 STATE = {"conv.weight": np.ones((2, 3), np.float32), "conv.bias": np.zeros(2), "more": {"a": [1, ("x", None)]}}
 OVERRIDES = "MODEL.input.size=64\nMETRIC.0.iou_thresholds=[0.5]\nepochs=3\nMODEL.head.anchors.0=[1, 2]\n"
 
@@ -369,11 +414,15 @@ TARGETS = {
         Target(
             "inference.yaml",
             "inference.yaml",
-            mixed(from_tree(FACTS, as_yaml), one_change(FACTS, as_yaml)),
+            mixed(
+                from_tree(FACTS, as_yaml),
+                one_change(FACTS, as_yaml),
+                from_schema(FACTS, Manifest, as_yaml),
+                from_schema({**FACTS, "reuse": REUSE}, Manifest, as_yaml),
+            ),
             predict,
             PARTS_OF_ERRORS,
             prepare_export,
-            0.3,
         ),
         Target(
             "index", "train.jsonl", mixed(from_tree(INDEX, as_lines), from_text(as_lines(INDEX).decode())), read_boxes
@@ -494,5 +543,21 @@ TARGETS = {
             prepare=prepare_pictures,
         ),
         *(Target(f"video {end}", f"a{end}", from_bytes(video(end, codec)), frames) for end, codec in CODECS.items()),
+        *(
+            Target(f"video {end}", f"a{end}", from_bytes(recoded(end, codec)), frames, share=0.3)
+            for end, codec in RECODED.items()
+        ),
+        Target(
+            "picture tail",
+            "pictures/00002.png",
+            with_tail,
+            lambda path: frames(path.parent),
+            prepare=prepare_pictures,
+            share=0.2,
+        ),
+        Target("encodings", "a.list", other_encoding, list_of_videos("videos"), share=0.2),
+        Target("names", "a.json", hostile_name, use_name, PLACES_OF_NAMES, prepare_names),
+        Target("races", "a.json", race_plan, run_race, share=0.05),
+        Target("servers", "a.json", server_plan, ask_server, ("127.0.0.1",), share=0.2),
     )
 }

@@ -50,7 +50,7 @@ class Watch:
         """What Python calls before it does something."""
         if self.folder is None:
             return
-        if event in CALLS and list(arguments[1][:2]) != OURS:
+        if event in CALLS and not _is_expected(event, arguments):
             self.seen.append(f"{event}{arguments}")
         elif event in EVENTS or (event == "open" and _writes(arguments)):
             for path in arguments[:2] if event == "os.rename" else arguments[:1]:
@@ -60,6 +60,11 @@ class Watch:
     def _inside(self, path: str) -> bool:
         real = os.path.realpath(path)
         return real == os.devnull or os.path.commonpath([real, str(self.folder)]) == self.folder
+
+
+def _is_expected(event: str, arguments: tuple[Any, ...]) -> bool:
+    """Whether it is a reader that may crash, or a connection to a server that this process runs itself."""
+    return bool(arguments[1][0] == "127.0.0.1" if event == "socket.connect" else list(arguments[1][:2]) == OURS)
 
 
 def _writes(arguments: tuple[Any, ...]) -> bool:
