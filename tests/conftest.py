@@ -9,7 +9,7 @@ import importlib.util
 import os
 import signal
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -82,6 +82,15 @@ def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     """All arrays of a file, which is closed again."""
     with np.load(path, allow_pickle=False) as content:
         return dict(content)
+
+
+def golden_names(name: str, read: Callable[[Path], Iterable[str]]) -> list[str]:
+    """What `read` finds in the reference file `name`, to parametrise tests; one name without meaning if it is missing.
+
+    The test of that name then skips or fails when it asks for the file.
+    """
+    path = next((root / name for root in golden_roots() if (root / name).exists()), None)
+    return ["missing"] if path is None else sorted(set(read(path)))
 
 
 def children() -> set[int]:

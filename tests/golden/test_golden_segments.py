@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,8 @@ import pytest
 
 from paddlevideo.metrics import ProposalRecall, SegmentMAP
 from paddlevideo.metrics.base import Metric
-from tests.golden.temporal import read_arrays, read_json
+from tests.conftest import golden_names
+from tests.golden.temporal import FOLDER, read_arrays, read_json
 
 RATES = {"AR@1": "AR1", "AR@5": "AR5", "AR@10": "AR10", "AR@100": "AR100", "AUC": "AUC"}
 Rows = dict[str, list[dict[str, Any]]]
@@ -43,9 +46,13 @@ def proposals_of(case: dict[str, Any]) -> Rows:
     }
 
 
-@pytest.mark.parametrize("number", (0, 1))
-def test_proposal_recall(number: int) -> None:
-    case = read_json("anet_proposal_eval.json")[number]
+def numbers_of_cases(path: Path) -> list[str]:
+    return [str(number) for number in range(len(json.loads(path.read_text())))]
+
+
+@pytest.mark.parametrize("number", golden_names(f"{FOLDER}/anet_proposal_eval.json", numbers_of_cases))
+def test_proposal_recall(number: str) -> None:
+    case = read_json("anet_proposal_eval.json")[int(number)]
     metric, expected = ProposalRecall(), case["metrics"]
     fill(metric, proposals_of(case), case["ground_truth"], [])
     numbers = metric.accumulate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,9 @@ from paddlevideo.modeling.models import YOWOPlus
 from paddlevideo.modeling.postprocess import DetectionNMS, TopKNMS
 from paddlevideo.registry import MODELS
 from paddlevideo.types import Arrays, Prediction
-from tests.conftest import REPOSITORY, golden_arrays, golden_path
+from tests.conftest import REPOSITORY, golden_arrays, golden_names, golden_path
 from tests.golden import plus_weights
-from tests.golden.weights import assert_close_to_max
+from tests.golden.weights import assert_close_to_max, assert_same_rows
 
 TOLERANCE = 1e-4  # of the maximum of a map
 CONFIGS = {
@@ -28,14 +29,8 @@ CONFIGS = {
     ("yowo", "ava_v2.2"): "yowo_plus_ava",
     ("yowo_nano", "ava_v2.2"): "yowo_nano_ava",
 }
-FORWARD = (
-    "forward_nano_ucf24_small",
-    "forward_nano_ucf24",
-    "forward_nano_ava",
-    "forward_nano_ava_k32",
-    "forward_yowo_ucf24",
-    "forward_yowo_ava_k32",
-)
+ROW_TOLERANCE = 1e-5  # of scores and of boxes as fractions
+INDEX = "yowo_plus/index.json"
 NAMES = (
     ("yowo_plus", "names_yowo_24"),
     ("yowo_plus_ava", "names_yowo_80"),
@@ -89,9 +84,8 @@ def watch(model: YOWOPlus) -> dict[str, npt.NDArray[np.float32]]:
 
 
 def rows(found: dict[str, npt.NDArray[Any]] | Prediction) -> npt.NDArray[np.float64]:
-    """Detections by label and score: label, score, box."""
-    table = np.column_stack([found["labels"], found["scores"], found["boxes"]]).astype(np.float64)
-    return table[np.lexsort((table[:, 1], table[:, 0]))]
+    """Detections: label, score, box."""
+    return np.column_stack([found["labels"], found["scores"], found["boxes"]]).astype(np.float64)
 
 
 def multi_label_rows(dets: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -102,13 +96,17 @@ def multi_label_rows(dets: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     return rows({"labels": labels, "scores": scores, "boxes": np.repeat(dets[:, :4], count, axis=0)})
 
 
-def assert_same_rows(ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64]) -> None:
-    assert len(ours) == len(theirs)
-    np.testing.assert_array_equal(ours[:, 0], theirs[:, 0])
-    np.testing.assert_allclose(ours[:, 1:], theirs[:, 1:], atol=1e-5)
+def forward_files(index: Path) -> list[str]:
+    cases = json.loads(index.read_text())["cases"]
+    return [name.removesuffix(".npz") for name in cases if name.startswith("forward_")]
 
 
-@pytest.mark.parametrize("file", FORWARD)
+def postprocess_cases(index: Path, dataset: str) -> list[str]:
+    cases = json.loads(index.read_text())["cases"]["postproc_cases.npz"]["cases"]
+    return [name for name, case in cases.items() if case["dataset"].startswith(dataset)]
+
+
+@pytest.mark.parametrize("file", golden_names(INDEX, forward_files))
 def test_forward_decode_and_detections(file: str) -> None:
     golden = golden_arrays(f"yowo_plus/{file}.npz")
     case = plus_weights.index()["cases"][f"{file}.npz"]
@@ -128,11 +126,11 @@ def test_forward_decode_and_detections(file: str) -> None:
     assert_close_to_max(decoded["boxes"], (golden["box_pred"] / case["img"]).clip(0, 1), 1e-5, "boxes")
     predictions = model.postprocess(decoded, [{}] * len(clip))
     for number, prediction in enumerate(predictions):
-        if case["num_classes"] == 24:
+        if f"labels_val_{number}" in golden:
             expected = rows({key: golden[f"{key}_val_{number}"] for key in ("labels", "scores", "boxes")})
         else:
             expected = multi_label_rows(golden[f"dets_val_{number}"])
-        assert_same_rows(rows(prediction), expected)
+        assert_same_rows(rows(prediction), expected, ROW_TOLERANCE)
 
 
 def decoded_case(name: str, exclusive: int | None) -> tuple[Arrays, dict[str, Any], dict[str, npt.NDArray[Any]]]:
@@ -145,16 +143,16 @@ def decoded_case(name: str, exclusive: int | None) -> tuple[Arrays, dict[str, An
     return decoded, case, arrays
 
 
-@pytest.mark.parametrize("name", ["p1_val", "p2_demo", "p3_many", "p4_few", "p5_none", "p6_top400"])
+@pytest.mark.parametrize("name", golden_names(INDEX, lambda index: postprocess_cases(index, "ucf24")))
 def test_detections_of_one_label(name: str) -> None:
     decoded, case, arrays = decoded_case(name, None)
     nms = TopKNMS(case["conf_thresh"], case["nms_thresh"], case["topk"])
-    assert_same_rows(rows(nms(decoded, [{}])[0]), rows(arrays))
+    assert_same_rows(rows(nms(decoded, [{}])[0]), rows(arrays), ROW_TOLERANCE)
 
 
-@pytest.mark.parametrize("name", ["q1_val", "q2_demo", "q3_dense", "q4_none"])
+@pytest.mark.parametrize("name", golden_names(INDEX, lambda index: postprocess_cases(index, "ava")))
 def test_detections_of_several_labels(name: str) -> None:
     decoded, case, arrays = decoded_case(name, 14)
     nms = DetectionNMS(case["conf_thresh"], case["nms_thresh"], score="paddlevideo", rows="every_class")
     dets = arrays.get("dets", np.zeros((0, 85), np.float32))
-    assert_same_rows(rows(nms(decoded, [{}])[0]), multi_label_rows(dets.reshape(-1, 85)))
+    assert_same_rows(rows(nms(decoded, [{}])[0]), multi_label_rows(dets.reshape(-1, 85)), ROW_TOLERANCE)

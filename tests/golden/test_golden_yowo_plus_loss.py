@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +16,10 @@ from paddlevideo.modeling.heads.yowo_head import ClassProbabilities
 from paddlevideo.modeling.heads.yowo_plus_head import decode_boxes, split
 from paddlevideo.modeling.losses import YOWOPlusLoss
 from paddlevideo.types import Tensors
-from tests.conftest import REPOSITORY, golden_arrays
+from tests.conftest import REPOSITORY, golden_arrays, golden_names
 from tests.golden import plus_weights
 
-CASES = (
-    "u0_empty", "u1_one", "u2_fallback", "u3_multi", "u4_many", "u5_border", "u6_overlap", "u7_extreme", "u8_init",
-    "u9_img320", "j1_jhmdb", "a0_empty", "a1_one", "a2_many", "a3_overlap", "a4_extreme",
-)  # fmt: skip
+INDEX = "yowo_plus/index.json"
 JHMDB_ANCHORS = ((30, 99), (53, 128), (56, 180), (98, 185), (157, 200))
 CLAMPED = "a4_extreme"  # its clamps cost float32 precision
 
@@ -32,7 +31,11 @@ def anchors_of(dataset: str) -> Any:
     return load_config(REPOSITORY / "configs" / "localization" / f"{name}.yaml").MODEL["head"]["anchors"]
 
 
-@pytest.fixture(params=CASES)
+def loss_cases(index: Path) -> list[str]:
+    return list(json.loads(index.read_text())["cases"]["loss_cases.npz"]["cases"])
+
+
+@pytest.fixture(params=golden_names(INDEX, loss_cases))
 def case(request: pytest.FixtureRequest) -> dict[str, Any]:
     golden = golden_arrays("yowo_plus/loss_cases.npz")
     about = plus_weights.index()["cases"]["loss_cases.npz"]["cases"][request.param]

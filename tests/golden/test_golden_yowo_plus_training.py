@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,10 @@ from paddlevideo.modeling.models import YOWOPlus
 from paddlevideo.registry import MODELS
 from paddlevideo.solver import build_optimizer
 from paddlevideo.types import Tensors
-from tests.conftest import golden_arrays
+from tests.conftest import golden_arrays, golden_names
 from tests.golden import plus_weights
 from tests.golden.test_golden_yowo_plus_forward import load_node
 
-RUNS = ("train_nano_loop", "train_nano_traj")
 MOMENTUM = 0.9  # of running statistics
 
 
@@ -67,7 +68,12 @@ def norms(arrays: dict[str, npt.NDArray[np.float64] | None], order: list[str]) -
     return [0.0 if arrays[name] is None else float(np.linalg.norm(arrays[name].ravel())) for name in order]
 
 
-@pytest.mark.parametrize("run", RUNS)
+def training_runs(index: Path) -> list[str]:
+    cases = json.loads(index.read_text())["cases"]
+    return [name.removesuffix(".npz") for name in cases if name.startswith("train_")]
+
+
+@pytest.mark.parametrize("run", golden_names("yowo_plus/index.json", training_runs))
 def test_training(run: str) -> None:
     golden = golden_arrays(f"yowo_plus/{run}.npz")
     case = plus_weights.index()["cases"][f"{run}.npz"]

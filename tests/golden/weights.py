@@ -6,6 +6,7 @@ import json
 import math
 import re
 import zlib
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,17 @@ def official_name(name: str) -> str:
         name = name.replace(f"neck.{part}.", f"cfam.conv_bn_relu{number}.")
     name = name.replace("neck.attention.", "cfam.sc.").replace("neck.project.", "cfam.conv_out.1.")
     return name.replace("head.conv.", "conv_final.")
+
+
+def assert_same_rows(ours: npt.NDArray[Any], theirs: npt.NDArray[Any], tolerance: float) -> None:
+    """Each row has its own partner within `tolerance`, in any order, as rounding may exchange near-equal scores."""
+    assert ours.shape == theirs.shape
+    free = np.arange(len(ours))
+    for row in theirs:
+        distance = np.abs(ours[free] - row).max(1)
+        nearest = distance.argmin()
+        assert distance[nearest] <= tolerance, f"no row like {row}, the nearest is {ours[free[nearest]]}"
+        free = np.delete(free, nearest)
 
 
 def golden_seed(family: str = "yowo") -> int:
