@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from paddlevideo.config import Config, load_config
+from paddlevideo.utils.http import hide_secrets
 from paddlevideo.utils.logging import check_output, protect_terminal
 from paddlevideo.utils.plugins import import_plugins, require_plugins
 from paddlevideo.utils.signals import StoppedError
@@ -17,8 +18,8 @@ INTERRUPTED = 130  # what shells report of a program that SIGINT ended
 
 
 def command_line() -> str:
-    """The command that this process was started with, as one would type it."""
-    return shlex.join([Path(sys.executable).name, *sys.argv])
+    """The command that this process was started with, as one would type it, but for secrets in addresses."""
+    return hide_secrets(shlex.join([Path(sys.executable).name, *sys.argv]))
 
 
 def chosen_config(

@@ -26,6 +26,7 @@ LARGEST = 4000  # MB, unless the user sets LIMIT_VARIABLE
 ATTEMPTS, LONGEST_WAIT = 3, 20.0  # of a busy server, and seconds between
 WAIT_SECONDS = 3600.0  # for another process that fetches the same file
 LONGEST_NAME = 100  # letters
+SHOWN_BYTES = 40  # of a file that is not the expected one
 
 
 class _WrongRangeError(ValueError):
@@ -87,9 +88,12 @@ def _fetch(url: str, path: Path, expected: str) -> None:
         ) from error
     found = sha256_of(partial)
     if found != expected:
+        with partial.open("rb") as file:
+            start = file.read(SHOWN_BYTES)
         partial.unlink()
         raise ValueError(
-            f"{title}: expected a file of sha256 {expected}, got {found}; it was deleted. Check URL and sum"
+            f"{title}: expected a file of sha256 {expected}, got {found}, which begins with {start!r}; it was deleted. "
+            "Check URL and sum"
         )
     partial.replace(path)
 
@@ -111,6 +115,8 @@ def _download(url: str, partial: Path) -> None:
                     _receive(answer, partial, have, limit, deadline, without_secrets(url))
             return
         except _WrongRangeError as error:
+            if not have or attempt == ATTEMPTS:
+                raise
             partial.unlink()
             logger.info("%s: %s; fetching all of it", without_secrets(url), error)
         except HTTPError as error:

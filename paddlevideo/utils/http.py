@@ -188,6 +188,11 @@ def without_secrets(url: str) -> str:
     return f"{scheme}://{re.split('[?#]', rest.rpartition('@')[2])[0]}"
 
 
+def hide_secrets(text: str) -> str:
+    """A text, such as a command line, whose addresses with a user, a password or a query are shown without them."""
+    return re.sub(r"\w+://[^\s'\"\]},]*[@?][^\s'\"\]},]*", lambda match: without_secrets(match[0]), text)
+
+
 def request_of(url: str) -> tuple[str, dict[str, str]]:
     """An address without user, password and fragment, and the headers that say them."""
     parts = urlsplit(url)

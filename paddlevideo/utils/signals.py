@@ -13,7 +13,8 @@ from typing import Any
 from paddlevideo.utils import processes
 
 REPEATS = 2.0  # seconds in which a launcher of several processes sends the same signal again
-ASKING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # the last one when a terminal is closed
+HANGUP = getattr(signal, "SIGHUP", None)  # when a terminal is closed; Windows has none
+ASKING = tuple(number for number in (signal.SIGTERM, signal.SIGINT, HANGUP) if number is not None)
 
 
 class StoppedError(Exception):
@@ -40,7 +41,7 @@ class StopSignals:
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
             for number in ASKING:
-                if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                if number != HANGUP or signal.getsignal(number) is not signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._note)
             _active.append(self)
         return self

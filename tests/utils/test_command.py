@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from paddlevideo.utils.command import chosen_config
+from paddlevideo.utils.command import chosen_config, command_line
 
 TEXT = "MODEL: {name: A}\noutput_dir: /somewhere/else\n"
 
@@ -37,3 +37,18 @@ def test_who_says_where_is_heard(run: Path) -> None:
 def test_weights_in_the_current_folder(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(run)
     assert chosen_config(None, "best.pdparams").output_dir == "."
+
+
+def test_the_command_line_is_shown_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [
+        "main.py",
+        "-w",
+        "https://me:secret@host/w.pth?token=secret#sha256=0",
+        "-o",
+        "pretrained=[http://h/a?k=secret]",
+    ]
+    monkeypatch.setattr("sys.argv", [*words, "https://host/plain.pth#sha256=1"])
+    shown = command_line()
+    assert "secret" not in shown
+    assert "https://host/w.pth" in shown and "pretrained=[http://h/a]" in shown
+    assert "https://host/plain.pth#sha256=1" in shown

@@ -208,6 +208,28 @@ def test_a_wrong_part_of_a_file_is_not_kept(raw_server: Callable[[Answer], str],
     assert local_file(raw_server(answer)).read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("busy", [0, 2])
+def test_a_part_that_was_not_asked_for_is_refused(raw_server: Callable[[Answer], str], busy: int) -> None:
+    requests: list[bytes] = []
+
+    def answer(connected: socket.socket, request: bytes) -> None:
+        requests.append(request)
+        if len(requests) <= busy:
+            connected.sendall(b"HTTP/1.1 503 B\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n")
+        else:
+            connected.sendall(b"HTTP/1.1 206 P\r\nContent-Range: bytes 5-9/10\r\nContent-Length: 5\r\n\r\nyyyyy")
+
+    with pytest.raises(ConnectionError, match=r"asked for the bytes from 0, the server sends Content-Range 'bytes 5-9"):
+        local_file(raw_server(answer))
+
+
+def test_a_page_instead_of_the_file_is_shown(raw_server: Callable[[Answer], str], tmp_path: Path) -> None:
+    page = b"<html>Please log in</html>"
+    with pytest.raises(ValueError, match=r"which begins with b'<html>Please log in</html>'; it was deleted"):
+        local_file(raw_server(says(OK + b"Content-Length: %d\r\n\r\n" % len(page) + page)))
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
 def test_a_busy_server_is_asked_again(raw_server: Callable[[Answer], str]) -> None:
     requests: list[bytes] = []
 
