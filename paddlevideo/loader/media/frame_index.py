@@ -71,21 +71,24 @@ class FrameIndex:
         remaining = iter(wanted)
         number = next(remaining, None)
         lost: LostFrameError | None = None
-        intact_from = -1  # the packet of the first key frame after the latest damage
+        spoilt = range(0)  # packets that may need a damaged one, which is the first of them
+        sought = int(self.numbers[place.packet]) if place is not None and place.packet > 0 else len(self)
         for decoded in video.frames(place):
             if number is None:
                 return
+            now = int(self.numbers[decoded.packet])
             if decoded.frame is None:
-                known = int(self.numbers[decoded.packet])
-                lost = LostFrameError(number if known < 0 else known, decoded.too_large)
-                intact_from = self._key_after(decoded.packet)
+                lost = LostFrameError(number if now < 0 else now, decoded.too_large)
+                start = spoilt.start if decoded.packet in spoilt else decoded.packet
+                spoilt = range(start, self._key_after(decoded.packet))
                 continue
-            now = self.numbers[decoded.packet]
+            if decoded.frame.is_corrupt and now >= sought:
+                raise LostFrameError(number)  # which may be made from this one
             if now < number:
                 continue
-            if lost is not None and (now > number or decoded.packet < intact_from):
+            if lost is not None and (now > number or decoded.packet in spoilt):
                 raise lost
-            if now > number or (decoded.frame.is_corrupt and place is not None and place.packet > 0):
+            if now > number:
                 raise LostFrameError(number)
             yield decoded.frame
             number = next(remaining, None)
@@ -177,14 +180,15 @@ def _shown(video: OpenVideo, place: Place, numbers: Numbers, first: int) -> Iter
 
 def _numbers_by_decoding(path: Path, num_packets: int) -> Numbers:
     numbers = np.full(num_packets, -1, np.int32)
-    count, lost = 0, None
+    count = 0
+    lost: tuple[float, LostFrameError] | None = None
     with open_video(path) as video:
         for decoded in video.frames():
             if decoded.frame is None:
-                lost = lost or (LostFrameError(count, decoded.too_large) if count else None)
+                lost = lost or ((decoded.place, LostFrameError(count, decoded.too_large)) if count else None)
                 continue
-            if lost is not None:
-                raise lost
+            if lost is not None and decoded.place > lost[0]:
+                raise lost[1]
             if numbers[decoded.packet] >= 0:
                 raise ValueError(
                     f"{path}: packet {decoded.packet + 1} has several frames, which cannot be told apart; convert it "

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from paddlevideo.loader.media import container, frame_index
-from paddlevideo.loader.media.container import OpenVideo
+from paddlevideo.loader.media.container import OpenVideo, open_video
 from paddlevideo.loader.media.frame_folder import FrameFolder
 from paddlevideo.loader.media.open_source import open_source
 from paddlevideo.loader.media.video_file import VideoFile
@@ -154,6 +156,55 @@ def test_a_damaged_frame_is_named_where_times_are_doubtful(tmp_path, monkeypatch
     monkeypatch.setattr(frame_index, "_numbers_by_time", lambda packets: None)
     with pytest.raises(ValueError, match=r"damaged\.avi: frame 21 cannot be decoded"):
         len(VideoFile(damaged(tmp_path, "MJPG")))
+
+
+def test_frames_after_a_damaged_key_frame_are_those_of_reading_in_order(tmp_path):
+    data = [packet for packet, _ in packets(write_video(tmp_path / "whole.avi", 60, "XVID"))]
+    data[24][len(data[24]) // 2 :] = np.random.default_rng(0).integers(0, 256, (len(data[24]) + 1) // 2, np.uint8)
+    source = VideoFile(write_packets(tmp_path / "damaged.avi", data, "XVID"))
+    assert 24 in source._index.keys["packet"]
+    for number, frame in enumerate(source.frames()):
+        np.testing.assert_array_equal(source.read(np.array([number]))[0], frame, f"frame {number}")
+
+
+def test_a_picture_of_which_a_part_is_damaged_is_refused(tmp_path):
+    data = [packet for packet, _ in packets(write_video(tmp_path / "whole.avi", 12, "MJPG"))]
+    data[6][-100:-2] = np.random.default_rng(0).integers(0, 255, 98, np.uint8)  # no markers
+    source = VideoFile(write_packets(tmp_path / "damaged.avi", data, "MJPG"))
+    with pytest.raises(ValueError, match="frame 7 of 12 cannot be decoded"):
+        source.read(np.array([6]))
+    assert len(source.read(np.array([5, 7]))) == 2
+
+
+def test_what_is_cut_off_at_the_end_is_missed_by_nobody(tmp_path):
+    """The last packet may be of a frame that is shown after those the decoder has kept back."""
+    path = tmp_path / "cut.flv"
+    settings = {"x264-params": "bframes=3:b-adapt=0:scenecut=0:keyint=12:threads=1"}
+    with av.open(str(path), "w", format="flv") as file:
+        stream = file.add_stream("libx264", 25, width=WIDTH, height=HEIGHT, pix_fmt="yuv420p", options=settings)
+        for number in range(40):
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number), "rgb24")))
+        file.mux(stream.encode())
+    with open_video(path) as video:
+        whole = list(video.packets())
+    last = next(a for a, b in zip(whole[24:], whole[25:], strict=False) if a.pts > b.pts and not a.is_keyframe)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(bytes(last)) + last.size // 2])
+    source = VideoFile(path)
+    assert len(source) == len(list(source.timed())) == len(list(source.frames())) > 20
+
+
+def test_streams_that_begin_in_the_middle_do_not_matter(tmp_path):
+    """PyAV looks for the streams of the head only."""
+
+    def demux(stream):
+        yield from container_of_file.demux(stream)
+        raise IndexError("list index out of range")
+
+    with open_video(write_video(tmp_path / "a.mp4", 6, "mp4v")) as video:
+        container_of_file = video._container
+        video._container = SimpleNamespace(demux=demux, close=container_of_file.close)
+        assert len(list(video.packets())) == 6
 
 
 @pytest.mark.parametrize("error", [0, -20, 30])
