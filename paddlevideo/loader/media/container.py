@@ -133,10 +133,17 @@ class OpenVideo:
         except IndexError:  # PyAV at the end of a file in which streams began that its head does not name
             return
 
-    def frames(self, place: Place | None = None) -> Iterator[Decoded]:
-        """Decode from a place (the beginning by default) to the end, in the order in which frames are shown."""
+    def frames(self, place: Place | None = None, end: int | None = None) -> Iterator[Decoded]:
+        """Decode from a place (the beginning by default) to a packet or the end, in the order of being shown.
+
+        Args:
+            place: where to begin.
+            end: number of packets that were found before; a file that is being written has more by now.
+        """
         times: dict[int, float | None] = {}
         for number, packet in self._packets_from(place):
+            if number == end:
+                break
             times[number] = None if packet.pts is None else float(packet.pts * self.time_base)
             packet.pts = number  # comes back with the frame
             try:

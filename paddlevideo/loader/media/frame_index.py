@@ -73,7 +73,7 @@ class FrameIndex:
         lost: LostFrameError | None = None
         spoilt = range(0)  # packets that may need a damaged one, which is the first of them
         sought = int(self.numbers[place.packet]) if place is not None and place.packet > 0 else len(self)
-        for decoded in video.frames(place):
+        for decoded in video.frames(place, len(self.numbers)):
             if number is None:
                 return
             now = int(self.numbers[decoded.packet])
@@ -157,7 +157,9 @@ def _are_right(path: Path, keys: npt.NDArray[np.void], numbers: Numbers) -> bool
     middle = keys[np.searchsorted(keys["packet"], len(numbers) // 2, "right") - 1]
     probes = {0: PROBE_FRAMES, int(middle["packet"]): PROBE_FRAMES, int(keys[-1]["packet"]): len(numbers)}
     for key in keys[np.isin(keys["packet"], list(probes))]:
-        first = int(numbers[key["packet"]])
+        first = (
+            int(numbers[key["packet"]]) if key["packet"] else 0
+        )  # what precedes the first one may need what is not there
         expected = list(range(first, min(first + probes[int(key["packet"])], len(numbers))))
         with open_video(path) as video:
             if list(islice(_shown(video, Place(*key.item()), numbers, first), len(expected))) != expected:
@@ -168,7 +170,7 @@ def _are_right(path: Path, keys: npt.NDArray[np.void], numbers: Numbers) -> bool
 def _shown(video: OpenVideo, place: Place, numbers: Numbers, first: int) -> Iterator[int]:
     """The numbers from `first` on, in the order in which frames come; a damaged frame has one if others follow it."""
     damaged: list[int] = []
-    for decoded in video.frames(place):
+    for decoded in video.frames(place, len(numbers)):
         number = int(numbers[decoded.packet])
         if decoded.frame is None:
             damaged.append(number)
@@ -183,7 +185,7 @@ def _numbers_by_decoding(path: Path, num_packets: int) -> Numbers:
     count = 0
     lost: tuple[float, LostFrameError] | None = None
     with open_video(path) as video:
-        for decoded in video.frames():
+        for decoded in video.frames(end=num_packets):
             if decoded.frame is None:
                 lost = lost or ((decoded.place, LostFrameError(count, decoded.too_large)) if count else None)
                 continue
