@@ -34,6 +34,7 @@ class Finisher:
     all_annotated: bool = False
     resized: list[str] = field(default_factory=list)  # videos with media of another size
     shorter: list[str] = field(default_factory=list)  # videos with media of fewer frames
+    longer: list[str] = field(default_factory=list)  # videos with media of more frames, though all are annotated
     unsized: list[VideoEntry] = field(default_factory=list)  # videos whose boxes may be of any size
     partly: list[VideoEntry] = field(default_factory=list)  # videos with frames that are not annotated
 
@@ -67,6 +68,7 @@ class Finisher:
         kinds = (
             (self.resized, "another size than their annotation says, from which boxes are scaled"),
             (self.shorter, "fewer frames than their annotation says; are they complete?"),
+            (self.longer, "more frames than their annotation says; are they of the frame rate that was annotated?"),
         )
         notes = [f"the media of {len(ids)} videos have {what}: {some(ids)}" for ids, what in kinds if ids]
         if self.partly:
@@ -109,6 +111,8 @@ class Finisher:
             return video.num_frames
         if len(media) < (video.num_frames or 0):
             self.shorter.append(video.id)
+        if video.annotated is None and video.num_frames is not None and len(media) > video.num_frames:
+            self.longer.append(video.id)
         return len(media)
 
     def _annotated(self, video: AnnotatedVideo, num_frames: int) -> FrameRanges | None:

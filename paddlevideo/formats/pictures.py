@@ -50,7 +50,7 @@ def read_pictures(source: Path, suffix: str, first: int, read: Callable[[Path, i
 
     Args:
         source: folder of the videos' folders.
-        suffix: of the files, with its dot.
+        suffix: of the files, with its dot, in small letters; capitals are read, too.
         first: number of the first frame.
         read: reads one file, given its path and its frame from 1.
 
@@ -59,7 +59,9 @@ def read_pictures(source: Path, suffix: str, first: int, read: Callable[[Path, i
         ValueError: a file without a video or number, a frame twice, frames of several sizes, or what `read` raises.
     """
     files: dict[Path, dict[int, Path]] = {}
-    for path in visible(source.rglob(f"*{suffix}"), source):
+    for path in visible(source.rglob("*"), source):
+        if path.suffix.lower() != suffix:
+            continue
         frames = files.setdefault(path.parent, {})
         frame = frame_number(path.stem, first, str(path))
         if path.parent == source:

@@ -104,7 +104,7 @@ def read_tubes(path: Path, tube_ends: str = "drop") -> dict[str, TubeAnnotation]
 
 def _read_video(node: Mapping[str, Any], tube_ends: str) -> tuple[int, int, np.ndarray]:
     """Label, number of frames, and the rows `[N, 7]` of all tubes."""
-    label, num_frames = int(node["label"]), int(node["numf"])  # arithmetic with their uint8 would overflow
+    label, num_frames = _integer(node, "label"), _integer(node, "numf")
     if not 0 <= label < MAX_CLASSES:
         raise ValueError(f"the label should be in 0..{MAX_CLASSES - 1}, got {label}")
     tubes = [_tube_boxes(tube, n, label, tube_ends) for n, tube in enumerate(node["annotations"])]
@@ -113,18 +113,28 @@ def _read_video(node: Mapping[str, Any], tube_ends: str) -> tuple[int, int, np.n
 
 def _tube_boxes(tube: Mapping[str, Any], actor: int, label: int, tube_ends: str) -> np.ndarray:
     """Rows `[N, 7]` of a tube: boxes as in `VideoEntry`, then its number."""
-    start, end, xywh = int(tube["sf"]), int(tube["ef"]), tube["boxes"]
+    start, end, xywh = _integer(tube, "sf"), _integer(tube, "ef"), tube["boxes"]
     if not isinstance(xywh, np.ndarray):  # lists in each other may stand for endless arrays
         raise TypeError(f"the boxes of a tube should be an array, got {type(xywh).__name__}")
+    if xywh.dtype.kind not in "iuf":
+        raise TypeError(f"the boxes of a tube should be real numbers, got {xywh.dtype}")
     xywh = xywh.astype(np.float64)
     if end <= start or xywh.shape != (end - start, 4):
         raise ValueError(f"tube {start} to {end} should have {end - start} boxes x, y, w, h, got {xywh.shape}")
-    if int(tube["label"]) != label:
+    if _integer(tube, "label") != label:
         raise ValueError(f"tube {start} to {end} has label {tube['label']}, its video {label}")
     frames = np.arange(start + 1, end + 1)[:, None]  # frames count from 1
     same = np.ones_like(frames)
     rows = np.hstack([frames, label * same, xywh[:, :2], xywh[:, :2] + xywh[:, 2:], actor * same])
     return rows if tube_ends == "keep" else rows[:-1]
+
+
+def _integer(node: Mapping[str, Any], key: str) -> int:
+    """A number of any type as Python's integer, as arithmetic with uint8 would overflow."""
+    value = int(node[key])
+    if value != node[key]:
+        raise ValueError(f"{key} should be an integer, got {node[key]!r}")
+    return value
 
 
 def _load_mat(path: Path) -> dict[str, Any]:

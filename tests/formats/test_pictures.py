@@ -137,6 +137,15 @@ def test_pictures_that_begin_late_are_not_guessed_at(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["voc", "labelme"])
+def test_suffixes_in_capitals_are_read_too(tmp_path: Path, name: str) -> None:
+    write_both(tmp_path, "v1/00001", ("Walk", (1, 2, 3, 4), None))
+    write_both(tmp_path, "v1/00002", ("Walk", (1, 2, 3, 4), None))
+    (path,) = (tmp_path / name / "v1").glob("00002.*")
+    path.rename(path.with_suffix(path.suffix.upper()))
+    assert converted(tmp_path, "--from", name, tmp_path / name).videos[0].boxes[:, 0].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["voc", "labelme"])
 def test_hidden_files_are_passed_over(tmp_path: Path, name: str) -> None:
     write_both(tmp_path, "v1/00001", ("Walk", (1, 2, 3, 4), None))
     suffix = {"voc": "xml", "labelme": "json"}[name]

@@ -222,3 +222,29 @@ def test_labels_that_cannot_be(tmp_path: Path, label: float, message: str) -> No
     path = write_pickle(tmp_path / "a.pkl", {"Jump/v": {"label": label, "numf": 4, "annotations": []}})
     with pytest.raises(ValueError, match=message):
         convert("--from", "ucf24", path, "-o", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sf": 0.7}, "sf should be an integer, got 0.7"),
+        ({"sf": "0"}, "sf should be an integer, got '0'"),
+        ({"boxes": np.array([[1 + 1j, 2, 30, 40]] * 2)}, "boxes of a tube should be real numbers, got complex128"),
+        ({"boxes": np.array([["1", "2", "30", "40"]] * 2)}, "boxes of a tube should be real numbers, got <U2"),
+    ],
+)
+def test_numbers_are_not_bent_into_shape(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    tube = {"label": 0, "sf": 0, "ef": 2, "boxes": np.array([[1, 2, 30, 40]] * 2), **change}
+    path = write_pickle(tmp_path / "a.pkl", {"Jump/v": {"label": 0, "numf": 4, "annotations": [tube]}})
+    with pytest.raises(ValueError, match=message):
+        convert("--from", "ucf24", path, "-o", tmp_path / "out")
+
+
+def test_media_that_go_on_after_the_annotation_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tube = {"label": 0, "sf": 0, "ef": 2, "boxes": np.array([[1, 2, 30, 40]] * 2)}
+    path = write_pickle(tmp_path / "a.pkl", {"Jump/v": {"label": 0, "numf": 4, "annotations": [tube]}})
+    for count in (4, 8):
+        media = tmp_path / f"media{count}"
+        write_frames(media / "Jump" / "v", count, (240, 320))
+        convert("--from", "ucf24", path, "--media", media, "-o", tmp_path / "out")
+        assert ("more frames than their annotation says" in capsys.readouterr().out) == (count == 8)

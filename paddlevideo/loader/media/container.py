@@ -52,6 +52,11 @@ class Decoded(NamedTuple):
     time: float | None  # seconds at which it is shown; None if the file does not say
     too_large: bool = False  # whether it is not decoded for its size
 
+    @property
+    def place(self) -> float:
+        """What orders it among frames that are shown: its time or, where the file does not say, its packet."""
+        return self.packet if self.time is None else self.time
+
 
 class Place(NamedTuple):
     """A packet at which decoding can begin, and how to recognize it."""
@@ -92,6 +97,8 @@ class OpenVideo:
         self._decoder.thread_type = "NONE"
         self._decoder.thread_count = 1
         self._decoder.options = _CODEC_OPTIONS
+        if self._decoder.codec.intra_only:  # the rest of a damaged picture would be what the memory had before
+            self._decoder.options = {**_CODEC_OPTIONS, "err_detect": "explode"}
 
     def close(self) -> None:
         """Give everything back."""
@@ -123,11 +130,20 @@ class OpenVideo:
                     yield packet
         except av.FFmpegError:  # as at its end: what was read so far is whole
             return
+        except IndexError:  # PyAV at the end of a file in which streams began that its head does not name
+            return
 
-    def frames(self, place: Place | None = None) -> Iterator[Decoded]:
-        """Decode from a place (the beginning by default) to the end, in the order in which frames are shown."""
+    def frames(self, place: Place | None = None, end: int | None = None) -> Iterator[Decoded]:
+        """Decode from a place (the beginning by default) to a packet or the end, in the order of being shown.
+
+        Args:
+            place: where to begin.
+            end: number of packets that were found before; a file that is being written has more by now.
+        """
         times: dict[int, float | None] = {}
         for number, packet in self._packets_from(place):
+            if number == end:
+                break
             times[number] = None if packet.pts is None else float(packet.pts * self.time_base)
             packet.pts = number  # comes back with the frame
             try:
@@ -137,7 +153,10 @@ class OpenVideo:
                 yield Decoded(number, None, times.pop(number), too_large)
                 continue
             yield from (_decoded(frame, times) for frame in frames)
-        yield from (_decoded(frame, times) for frame in self._decoder.decode(None))
+        try:
+            yield from (_decoded(frame, times) for frame in self._decoder.decode(None))
+        except av.FFmpegError:  # of a decoder that could not begin, for which every packet is damaged
+            return
 
     def _packets_from(self, place: Place | None) -> Iterator[tuple[int, av.Packet]]:
         """Numbered packets. A distant place is sought; if its packet is not found there, all before it are read."""

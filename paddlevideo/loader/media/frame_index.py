@@ -71,21 +71,24 @@ class FrameIndex:
         remaining = iter(wanted)
         number = next(remaining, None)
         lost: LostFrameError | None = None
-        intact_from = -1  # the packet of the first key frame after the latest damage
-        for decoded in video.frames(place):
+        spoilt = range(0)  # packets that may need a damaged one, which is the first of them
+        sought = int(self.numbers[place.packet]) if place is not None and place.packet > 0 else len(self)
+        for decoded in video.frames(place, len(self.numbers)):
             if number is None:
                 return
+            now = int(self.numbers[decoded.packet])
             if decoded.frame is None:
-                known = int(self.numbers[decoded.packet])
-                lost = LostFrameError(number if known < 0 else known, decoded.too_large)
-                intact_from = self._key_after(decoded.packet)
+                lost = LostFrameError(number if now < 0 else now, decoded.too_large)
+                start = spoilt.start if decoded.packet in spoilt else decoded.packet
+                spoilt = range(start, self._key_after(decoded.packet))
                 continue
-            now = self.numbers[decoded.packet]
+            if decoded.frame.is_corrupt and now >= sought:
+                raise LostFrameError(number)  # which may be made from this one
             if now < number:
                 continue
-            if lost is not None and (now > number or decoded.packet < intact_from):
+            if lost is not None and (now > number or decoded.packet in spoilt):
                 raise lost
-            if now > number or (decoded.frame.is_corrupt and place is not None and place.packet > 0):
+            if now > number:
                 raise LostFrameError(number)
             yield decoded.frame
             number = next(remaining, None)
@@ -154,7 +157,9 @@ def _are_right(path: Path, keys: npt.NDArray[np.void], numbers: Numbers) -> bool
     middle = keys[np.searchsorted(keys["packet"], len(numbers) // 2, "right") - 1]
     probes = {0: PROBE_FRAMES, int(middle["packet"]): PROBE_FRAMES, int(keys[-1]["packet"]): len(numbers)}
     for key in keys[np.isin(keys["packet"], list(probes))]:
-        first = int(numbers[key["packet"]])
+        first = (
+            int(numbers[key["packet"]]) if key["packet"] else 0
+        )  # what precedes the first one may need what is not there
         expected = list(range(first, min(first + probes[int(key["packet"])], len(numbers))))
         with open_video(path) as video:
             if list(islice(_shown(video, Place(*key.item()), numbers, first), len(expected))) != expected:
@@ -165,7 +170,7 @@ def _are_right(path: Path, keys: npt.NDArray[np.void], numbers: Numbers) -> bool
 def _shown(video: OpenVideo, place: Place, numbers: Numbers, first: int) -> Iterator[int]:
     """The numbers from `first` on, in the order in which frames come; a damaged frame has one if others follow it."""
     damaged: list[int] = []
-    for decoded in video.frames(place):
+    for decoded in video.frames(place, len(numbers)):
         number = int(numbers[decoded.packet])
         if decoded.frame is None:
             damaged.append(number)
@@ -177,14 +182,15 @@ def _shown(video: OpenVideo, place: Place, numbers: Numbers, first: int) -> Iter
 
 def _numbers_by_decoding(path: Path, num_packets: int) -> Numbers:
     numbers = np.full(num_packets, -1, np.int32)
-    count, lost = 0, None
+    count = 0
+    lost: tuple[float, LostFrameError] | None = None
     with open_video(path) as video:
-        for decoded in video.frames():
+        for decoded in video.frames(end=num_packets):
             if decoded.frame is None:
-                lost = lost or (LostFrameError(count, decoded.too_large) if count else None)
+                lost = lost or ((decoded.place, LostFrameError(count, decoded.too_large)) if count else None)
                 continue
-            if lost is not None:
-                raise lost
+            if lost is not None and decoded.place > lost[0]:
+                raise lost[1]
             if numbers[decoded.packet] >= 0:
                 raise ValueError(
                     f"{path}: packet {decoded.packet + 1} has several frames, which cannot be told apart; convert it "

@@ -111,18 +111,17 @@ class VideoFile(FrameSource):
         lost: tuple[float, LostFrameError] | None = None
         start, count = 0.0, 0
         with open_video(self.path) as video:
-            for packet, frame, time, too_large in video.frames():
-                place = packet if time is None else time
-                if frame is None:
-                    lost = lost or ((place, LostFrameError(count, too_large)) if count else None)
+            for decoded in video.frames():
+                if decoded.frame is None:
+                    lost = lost or ((decoded.place, LostFrameError(count, decoded.too_large)) if count else None)
                     continue
-                if lost is not None and place > lost[0]:
+                if lost is not None and decoded.place > lost[0]:
                     raise ValueError(self._complaint(lost[1]))
-                seconds = time if times is None else float(times[count])
+                seconds = decoded.time if times is None else float(times[count])
                 if seconds is None or math.isnan(seconds):
                     seconds = start + count / self.fps
                 start = start if count else seconds
-                yield seconds - start, self._picture(video, frame, count)
+                yield seconds - start, self._picture(video, decoded.frame, count)
                 count += 1
 
     def _picture(self, video: OpenVideo, frame: av.VideoFrame, number: int) -> Frames:

@@ -23,6 +23,9 @@ class DetectionNMS:
         rows: `best`, one detection a box; `official`, further detections of the same box and class, with the lower
             scores of all other classes above the threshold; `every_class`, one detection for each class, for boxes
             with several labels.
+
+    Raises:
+        ValueError: a threshold is not in 0..1.
     """
 
     answers = "BoxAnswers"
@@ -34,6 +37,7 @@ class DetectionNMS:
         score: Literal["official", "paddlevideo"] = "official",
         rows: Literal["best", "official", "every_class"] = "best",
     ) -> None:
+        check_thresholds(type(self).__name__, score_threshold=score_threshold, iou_threshold=iou_threshold)
         self.score_threshold = np.float32(score_threshold)
         self.iou_threshold = iou_threshold
         self.score = score
@@ -95,6 +99,17 @@ def finite_scores(decoded: Arrays, meta: list[Meta]) -> npt.NDArray[np.float32]:
         ids = ", ".join(str(one.get("id")) for one in meta)
         raise ValueError(f"{ids}: the network's answer is nan or inf; check the weights and the input")
     return scores
+
+
+def check_thresholds(name: str, **thresholds: float) -> None:
+    """Refuse thresholds that every score or overlap exceeds, or none.
+
+    Raises:
+        ValueError: one is not in 0..1; names it and `name`, that of the class.
+    """
+    for key, value in thresholds.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name}: {key} should be in 0..1, got {value}")
 
 
 def suppress(

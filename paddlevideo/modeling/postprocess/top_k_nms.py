@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from paddlevideo.modeling.postprocess.detection_nms import finite_scores, suppress
+from paddlevideo.modeling.postprocess.detection_nms import check_thresholds, finite_scores, suppress
 from paddlevideo.registry import POSTPROCESS
 from paddlevideo.types import Arrays, FloatArray, Meta, Prediction
 
@@ -17,11 +17,15 @@ class TopKNMS:
         score_threshold: pairs whose objectness times probability does not exceed this are dropped.
         iou_threshold: overlap with a kept pair of the same class above which a pair is dropped.
         top_k: how many pairs are looked at; never more than there are boxes.
+
+    Raises:
+        ValueError: a threshold is not in 0..1.
     """
 
     answers = "BoxAnswers"
 
     def __init__(self, score_threshold: float = 0.005, iou_threshold: float = 0.5, top_k: int = 40) -> None:
+        check_thresholds(type(self).__name__, score_threshold=score_threshold, iou_threshold=iou_threshold)
         self.score_threshold = np.float32(score_threshold)
         self.iou_threshold = iou_threshold
         self.top_k = top_k

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from paddlevideo.loader.media import container, frame_index
-from paddlevideo.loader.media.container import OpenVideo
+from paddlevideo.loader.media.container import OpenVideo, open_video
 from paddlevideo.loader.media.frame_folder import FrameFolder
 from paddlevideo.loader.media.open_source import open_source
 from paddlevideo.loader.media.video_file import VideoFile
@@ -57,6 +60,18 @@ def one_key_frame(folder: Path) -> Path:
     data = [packet for number, (packet, is_key) in enumerate(all_packets) if number == 0 or not is_key]
     path = write_packets(folder / "long.avi", data, "XVID")
     assert len(data) > 100 and [is_key for _, is_key in packets(path)] == [True] + [False] * (len(data) - 1)
+    return path
+
+
+def write_b_frames(path: Path, count: int, codec: str = "libx264", **more: int) -> Path:
+    """A video coded with three B-frames between others, so that the decoder keeps frames back."""
+    settings = {"keyint": 10, "min-keyint": 10, "bframes": 3, "b-adapt": 0, "scenecut": 0, **more}
+    options = {f"{codec[3:]}-params": ":".join(f"{key}={value}" for key, value in settings.items())}
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream(codec, 25, width=WIDTH, height=HEIGHT, pix_fmt="yuv420p", options=options)
+        for number in range(count):
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number), "rgb24")))
+        file.mux(stream.encode())
     return path
 
 
@@ -154,6 +169,77 @@ def test_a_damaged_frame_is_named_where_times_are_doubtful(tmp_path, monkeypatch
     monkeypatch.setattr(frame_index, "_numbers_by_time", lambda packets: None)
     with pytest.raises(ValueError, match=r"damaged\.avi: frame 21 cannot be decoded"):
         len(VideoFile(damaged(tmp_path, "MJPG")))
+
+
+def test_frames_after_a_damaged_key_frame_are_those_of_reading_in_order(tmp_path):
+    data = [packet for packet, _ in packets(write_video(tmp_path / "whole.avi", 60, "XVID"))]
+    data[24][len(data[24]) // 2 :] = np.random.default_rng(0).integers(0, 256, (len(data[24]) + 1) // 2, np.uint8)
+    source = VideoFile(write_packets(tmp_path / "damaged.avi", data, "XVID"))
+    assert 24 in source._index.keys["packet"]
+    for number, frame in enumerate(source.frames()):
+        np.testing.assert_array_equal(source.read(np.array([number]))[0], frame, f"frame {number}")
+
+
+def test_a_picture_of_which_a_part_is_damaged_is_refused(tmp_path):
+    data = [packet for packet, _ in packets(write_video(tmp_path / "whole.avi", 12, "MJPG"))]
+    data[6][-100:-2] = np.random.default_rng(0).integers(0, 255, 98, np.uint8)  # no markers
+    source = VideoFile(write_packets(tmp_path / "damaged.avi", data, "MJPG"))
+    with pytest.raises(ValueError, match="frame 7 of 12 cannot be decoded"):
+        source.read(np.array([6]))
+    assert len(source.read(np.array([5, 7]))) == 2
+
+
+def test_what_is_cut_off_at_the_end_is_missed_by_nobody(tmp_path):
+    """The last packet may be of a frame that is shown after those the decoder has kept back."""
+    path = write_b_frames(tmp_path / "cut.flv", 40)
+    with open_video(path) as video:
+        whole = list(video.packets())
+    last = next(a for a, b in pairwise(whole[24:]) if a.pts > b.pts and not a.is_keyframe)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(bytes(last)) + last.size // 2])
+    source = VideoFile(path)
+    assert len(source) == len(list(source.timed())) == len(list(source.frames())) > 20
+
+
+@pytest.mark.parametrize("percent", range(40, 64, 3))
+def test_a_file_that_grows_has_the_frames_that_were_found(tmp_path, percent):
+    whole = write_b_frames(tmp_path / "whole.ts", 40)
+    path = tmp_path / "a.ts"
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size * percent // 100])
+    source = VideoFile(path)
+    count = len(source)
+    path.write_bytes(whole.read_bytes())
+    assert len(list(source.frames())) == count < 40
+    assert len(VideoFile(path)) == 40
+
+
+def test_leading_frames_of_what_was_cut_away_are_not_counted(tmp_path):
+    """After a cut at an open GOP, frames that are shown before the first key frame need what is not there."""
+    path = write_b_frames(tmp_path / "a.ts", 60, "libx265", **{"open-gop": 1, "log-level": 0})
+    cut = tmp_path / "cut.ts"
+    with av.open(str(path)) as file, av.open(str(cut), "w") as output:
+        copy = output.add_stream_from_template(file.streams.video[0])
+        keys = 0
+        for packet in file.demux(video=0):
+            keys += packet.is_keyframe
+            if keys > 1 and packet.size:
+                packet.stream = copy
+                output.mux(packet)
+    source = VideoFile(cut)
+    assert len(source) == len(list(source.timed())) == len(list(source.frames())) > 40
+
+
+def test_streams_that_begin_in_the_middle_do_not_matter(tmp_path):
+    """PyAV looks for the streams of the head only."""
+
+    def demux(stream):
+        yield from container_of_file.demux(stream)
+        raise IndexError("list index out of range")
+
+    with open_video(write_video(tmp_path / "a.mp4", 6, "mp4v")) as video:
+        container_of_file = video._container
+        video._container = SimpleNamespace(demux=demux, close=container_of_file.close)
+        assert len(list(video.packets())) == 6
 
 
 @pytest.mark.parametrize("error", [0, -20, 30])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from paddlevideo.modeling.postprocess.detection_nms import DetectionNMS, pairwise_iou, suppress
+from paddlevideo.registry import POSTPROCESS
 
 
 def greedy(boxes: np.ndarray, scores: np.ndarray, candidates: np.ndarray, threshold: float) -> np.ndarray:
@@ -80,3 +81,11 @@ def test_an_answer_that_is_not_finite_is_named() -> None:
     }
     with pytest.raises(ValueError, match="v/00007: the network's answer is nan or inf"):
         DetectionNMS()(decoded, [{"id": "v/00007"}])
+
+
+@pytest.mark.parametrize("name", ["DetectionNMS", "TopKNMS"])
+@pytest.mark.parametrize("key", ["score_threshold", "iou_threshold"])
+@pytest.mark.parametrize("value", [-1.0, 1.5, float("nan")])
+def test_thresholds_that_nothing_or_everything_exceeds(name: str, key: str, value: float) -> None:
+    with pytest.raises(ValueError, match=rf"{name}: {key} should be in 0\.\.1, got {value}"):
+        POSTPROCESS.build({"name": name, key: value})
