@@ -9,13 +9,15 @@ the network and the files in order.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
-from threading import Event
+from queue import SimpleQueue
+from threading import Event, Thread
 from types import TracebackType
 from typing import NamedTuple
 
@@ -29,6 +31,8 @@ from paddlevideo.utils.logging import Progress, logger
 from paddlevideo.utils.threads import Ahead
 
 WAITING_ANSWERS = 4  # frames of a stream that may wait to be drawn and written
+LOOK_SECONDS = 0.2  # between looks whether to stop while a frame is written
+LAST_SECONDS = 10.0  # for a frame to be written after a stop
 
 
 class Step(NamedTuple):
@@ -78,7 +82,7 @@ def _predict(
     rounds = Ahead(batches(steps, options.batch_size, predictor.input), 1, stop)
     try:
         with Outlets(
-            lambda source: predictor.answers.stream_writer(folder, source, options, stop), given_up
+            lambda source: predictor.answers.stream_writer(folder, source, options, stop), stop, given_up
         ) as outlets:
             for group, inputs, meta in rounds:
                 answers = iter(predictor.batch(inputs, meta) if meta else ())
@@ -166,11 +170,12 @@ class Outlets:
 
     Args:
         make_writer: opens the files of a stream.
+        stop: see `Outbox`.
         given_up: gets the names of streams whose files cannot be written.
     """
 
-    def __init__(self, make_writer: Callable[[Source], StreamWriter], given_up: set[str]) -> None:
-        self.make_writer, self.given_up = make_writer, given_up
+    def __init__(self, make_writer: Callable[[Source], StreamWriter], stop: Event, given_up: set[str]) -> None:
+        self.make_writer, self.stop, self.given_up = make_writer, stop, given_up
         self.failures: list[Exception] = []
         self._open: dict[str, Outbox] = {}
 
@@ -192,7 +197,7 @@ class Outlets:
         try:
             if isinstance(step.sample, dict):
                 if name not in self._open:
-                    self._open[name] = Outbox(self.make_writer(step.stream))
+                    self._open[name] = Outbox(self.make_writer(step.stream), name, self.stop)
                 self._open[name].put(step.sample, prediction)
                 return
             if step.sample is not None:
@@ -216,13 +221,18 @@ class Outbox:
 
     Args:
         writer: of the files.
+        name: of the stream.
+        stop: set when the work is to end; a file that takes nothing for `LAST_SECONDS` then is given up.
     """
 
-    def __init__(self, writer: StreamWriter) -> None:
-        self.writer = writer
-        self._thread = ThreadPoolExecutor(1)
+    def __init__(self, writer: StreamWriter, name: str, stop: Event) -> None:
+        self.writer, self.name, self.stop = writer, name, stop
+        self._jobs: SimpleQueue[tuple[Future[None], Sample, Prediction | None] | None] = SimpleQueue()
         self._pending: deque[Future[None]] = deque()
-        self._failed = False
+        self._failed = self._stuck = False
+        # A daemon, as the interpreter would wait for ever for one that writes into a pipe that nobody reads.
+        self._thread = Thread(target=self._work, daemon=True)
+        self._thread.start()
 
     def put(self, sample: Sample, prediction: Prediction | None) -> None:
         """Add a frame; waits when too many of them wait.
@@ -230,27 +240,48 @@ class Outbox:
         Raises:
             OSError: one of the frames before could not be written.
         """
-        self._pending.append(self._thread.submit(self._write, sample, prediction))
+        done: Future[None] = Future()
+        self._jobs.put((done, sample, prediction))
+        self._pending.append(done)
         if len(self._pending) > WAITING_ANSWERS:
-            self._pending.popleft().result()
+            self._wait(self._pending.popleft())
 
     def close(self) -> None:
         """Write what waits and finish the files; see `put` for errors."""
         try:
             for pending in self._pending:
-                pending.result()
+                self._wait(pending)
         finally:
-            self._thread.shutdown()
-            self.writer.close()
+            self._jobs.put(None)
+            if not self._stuck:
+                self._thread.join()
+                self.writer.close()
 
-    def _write(self, sample: Sample, prediction: Prediction | None) -> None:
-        if self._failed:
-            return
-        try:
-            self.writer.write(sample, prediction)
-        except Exception:
-            self._failed = True
-            raise
+    def _wait(self, done: Future[None]) -> None:
+        stopped_at: float | None = None
+        while not wait([done], LOOK_SECONDS).done:
+            if not self.stop.is_set():
+                continue
+            stopped_at = stopped_at or time.monotonic()
+            if self._stuck or time.monotonic() - stopped_at > LAST_SECONDS:
+                self._stuck = True
+                raise OSError(
+                    f"the files of {self.name} took nothing for {LAST_SECONDS:g} seconds after the stop, so they may "
+                    "lack their end; is there a reader of the pipe, or a disk that hangs?"
+                )
+        done.result()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            done, sample, prediction = job
+            try:
+                if not self._failed:
+                    self.writer.write(sample, prediction)
+            except Exception as error:
+                self._failed = True
+                done.set_exception(error)
+            else:
+                done.set_result(None)
 
 
 def _check_names(streams: Sequence[Source], folder: Path) -> None:

@@ -264,13 +264,35 @@ def test_nothing_is_written_after_a_failure(tmp_path: Path) -> None:
             super().write(sample, prediction)
 
     linker = TubeLinker()
-    outlets = Outlets(lambda stream: Failing(tmp_path, stream.name, ["Sit", "Run"], 25.0, 0.3, linker), set())
+    outlets = Outlets(
+        lambda stream: Failing(tmp_path, stream.name, ["Sit", "Run"], 25.0, 0.3, linker), threading.Event(), set()
+    )
     prediction = as_detections({"grey": np.zeros((1, CLIP))}, [])[0]
     with pytest.raises(OSError, match="no room"), outlets:
         for number in range(1, 7):
             meta = {"id": "", "frame": number, "time": number / 25, "size": [48, 64]}
             outlets.take(streaming.Step(made("cam", 0), {"meta": meta, "frame": picture(number)}), prediction)
     assert [line["frame"] for line in read_lines(tmp_path / "cam.jsonl")] == [1, 2]
+
+
+def test_a_file_that_takes_nothing_does_not_hold_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "LAST_SECONDS", 0.3)
+    monkeypatch.setattr(streaming, "LOOK_SECONDS", 0.05)
+    going_on, stop, closed = threading.Event(), threading.Event(), []
+
+    class Stuck:
+        def write(self, sample: Sample, prediction: Prediction | None) -> None:
+            going_on.wait()
+
+        def close(self) -> None:
+            closed.append(True)
+
+    outlets = Outlets(lambda stream: Stuck(), stop, set())
+    with pytest.raises(OSError, match=r"the files of cam took nothing for 0\.3 seconds after the stop"), outlets:
+        outlets.take(streaming.Step(made("cam", 0), {"meta": {"frame": 1}}), None)
+        stop.set()
+    going_on.set()
+    assert not closed  # which would wait as well
 
 
 def test_a_size_that_changes_is_told_and_fitted(
