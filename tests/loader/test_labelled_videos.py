@@ -107,5 +107,5 @@ def test_media_that_are_missing_or_damaged_are_named_with_their_line(tmp_path: P
     data = dataset(write_list(tmp_path, "gone.mp4 0", "text.mp4 1"))
     with pytest.raises(FileNotFoundError, match=r"some\.list:1: .*gone\.mp4: no such video file"):
         data[0]
-    with pytest.raises(ValueError, match=r"some\.list:2: .*text\.mp4: not a video but a text"):
+    with pytest.raises(ValueError, match=r"some\.list:2: .*text\.mp4: cannot be opened as a video"):
         data.packed(1)
