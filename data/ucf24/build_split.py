@@ -117,8 +117,9 @@ def from_videos(args: argparse.Namespace, chosen: tuple[str, ...] | None) -> Dat
     """
     if not args.videos.is_dir():
         raise FileNotFoundError(f"{args.videos}: no such folder of videos; {TWO_WAYS}")
-    annotation = read_tubes(args.annotation or args.root / "splitfiles" / "pyannot.pkl", args.tube_ends)
-    classes = tube_classes(annotation, chosen)
+    source = args.annotation or args.root / "splitfiles" / "pyannot.pkl"
+    annotation = read_tubes(source, args.tube_ends)
+    classes = tube_classes(annotation, chosen, source)
     check_class_file(args.output, classes)
     splits = []
     for split, names in read_lists(args, annotation).items():

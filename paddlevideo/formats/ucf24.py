@@ -51,7 +51,7 @@ class Ucf24Format(Format):
     def read(self, source: Path) -> Annotation:
         """Read one annotation file."""
         tubes = read_tubes(source, self.tube_ends)
-        classes = tube_classes(tubes, None)
+        classes = tube_classes(tubes, None, source)
         videos = [
             AnnotatedVideo(
                 name,
@@ -161,9 +161,9 @@ def sort_rows(rows: np.ndarray) -> np.ndarray:
     return rows[np.lexsort(rows.T[::-1])]
 
 
-def tube_classes(tubes: Mapping[str, TubeAnnotation], chosen: tuple[str, ...] | None) -> tuple[str, ...]:
-    """Class names by label, as `class_names`, from the folders in the names of the videos."""
-    seen = {(tube.label, name.split("/")[0]): name for name, tube in tubes.items()}
+def tube_classes(tubes: Mapping[str, TubeAnnotation], chosen: tuple[str, ...] | None, source: Path) -> tuple[str, ...]:
+    """Class names by label, as `class_names`, from the folders in the names of the videos in the file `source`."""
+    seen = {(tube.label, name.split("/")[0]): f"{source}: {name}" for name, tube in tubes.items()}
     return class_names(seen, 1 + max(label for label, _ in seen), chosen)
 
 
@@ -181,7 +181,11 @@ def class_names(seen: Places, num_classes: int, chosen: tuple[str, ...] | None) 
     first = dict(reversed(seen))  # the first name seen with each label
     gaps = list(islice((str(label + 1) for label in range(num_classes) if label not in first), 10))
     if chosen is None and gaps:
-        raise ValueError(f"no box tells the name of class {some(gaps)} of 1..{num_classes}; pass --classes FILE")
+        place = next(iter(seen.values()), "the data")
+        raise ValueError(
+            f"{place}: no box here or elsewhere tells the name of class {some(gaps)} of 1..{num_classes}; pass --classes "
+            "FILE"
+        )
     classes = chosen or tuple(first[label] for label in range(num_classes))
     for (label, name), where in seen.items():
         right = classes.index(name) if name in classes else None

@@ -200,6 +200,8 @@ def build_optimizer(node: Node, model: nn.Layer) -> Any:
         rate = SCHEDULES.build(rate)
     elif not isinstance(rate, (int, float)) or isinstance(rate, bool):
         raise TypeError(f"OPTIMIZER.learning_rate should be a number such as 1.0e-4 or a schedule, got {rate!r}")
+    else:
+        rate = float(rate)  # Paddle refuses integers
     check_factor("OPTIMIZER.learning_rate", rate.last_lr if isinstance(rate, Schedule) else rate)
     arguments = {key: value for key, value in node.items() if key not in BESIDE}
     for key, value in arguments.items():

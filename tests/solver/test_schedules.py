@@ -111,3 +111,8 @@ def test_a_schedule_never_turns_training_around(change: dict[str, Any], said: st
 def test_what_paddle_refuses_is_placed() -> None:
     with pytest.raises(ValueError, match=r"OPTIMIZER Adam: .*beta1"):
         build_optimizer({"name": "Adam", "learning_rate": 0.1, "beta1": 1.5}, paddle.nn.Linear(1, 1))
+
+
+def test_a_rate_that_is_an_integer_is_a_rate() -> None:
+    optimizer = build_optimizer({"name": "SGD", "learning_rate": 1}, paddle.nn.Linear(2, 2))
+    assert optimizer.get_lr() == 1.0
