@@ -183,8 +183,8 @@ def class_names(seen: Places, num_classes: int, chosen: tuple[str, ...] | None) 
     if chosen is None and gaps:
         place = next(iter(seen.values()), "the data")
         raise ValueError(
-            f"{place}: no box here or elsewhere tells the name of class {some(gaps)} of 1..{num_classes}; pass --classes "
-            "FILE"
+            f"{place}: no box here or elsewhere tells the name of class {some(gaps)} of 1..{num_classes}; "
+            "pass --classes FILE"
         )
     classes = chosen or tuple(first[label] for label in range(num_classes))
     for (label, name), where in seen.items():

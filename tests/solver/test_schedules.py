@@ -114,5 +114,5 @@ def test_what_paddle_refuses_is_placed() -> None:
 
 
 def test_a_rate_that_is_an_integer_is_a_rate() -> None:
-    optimizer = build_optimizer({"name": "SGD", "learning_rate": 1}, paddle.nn.Linear(2, 2))
+    optimizer = build_optimizer({"name": "Adam", "learning_rate": 1}, paddle.nn.Linear(2, 2))
     assert optimizer.get_lr() == 1.0
