@@ -120,7 +120,7 @@ def open_url(url: str, headers: dict[str, str], deadline: Deadline, timeout: flo
 class _Http(HTTPHandler):
     def __init__(self, deadline: Deadline) -> None:
         super().__init__()
-        self.connection = partial(_Connection, deadline)
+        self.connection = partial(_Watched, deadline)
 
     def http_open(self, request: Request) -> HTTPResponse:
         return self.do_open(self.connection, request)
@@ -129,13 +129,15 @@ class _Http(HTTPHandler):
 class _Https(HTTPSHandler):
     def __init__(self, deadline: Deadline) -> None:
         super().__init__()
-        self.connection = partial(_SecureConnection, deadline)
+        self.connection = partial(_WatchedTLS, deadline)
 
     def https_open(self, request: Request) -> HTTPResponse:
         return self.do_open(self.connection, request)
 
 
-class _Connection(HTTPConnection):
+class _Watched(HTTPConnection):
+    """A connection whose socket a deadline shuts down."""
+
     def __init__(self, deadline: Deadline, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.deadline = deadline
@@ -145,14 +147,8 @@ class _Connection(HTTPConnection):
         self.deadline.add(self.sock)
 
 
-class _SecureConnection(HTTPSConnection):
-    def __init__(self, deadline: Deadline, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.deadline = deadline
-
-    def connect(self) -> None:
-        super().connect()
-        self.deadline.add(self.sock)
+class _WatchedTLS(_Watched, HTTPSConnection):
+    """The same over TLS."""
 
 
 class _Redirects(HTTPRedirectHandler):

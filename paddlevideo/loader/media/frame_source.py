@@ -15,7 +15,7 @@ DEFAULT_FPS = 25.0
 
 
 def as_decoded(frames: Frames) -> Frames:
-    """The frames themselves: the change that is none."""
+    """The frames as they are."""
     return frames
 
 
